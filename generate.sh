@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# openapi.yaml -> generated_client/metastudio_client, byte for byte the same on every machine.
+# With --check nothing is changed: it exits with 1 and names the files where the committed client differs.
+set -euo pipefail
+cd "$(dirname "$0")"
+target=generated_client/metastudio_client
+banner="# Generated from openapi.yaml by ./generate.sh. Never edit it: the next run takes every edit away."
+
+case "${1:-}" in
+    "" | --check) ;;
+    *)
+        echo "usage: ./generate.sh [--check]" >&2
+        exit 2
+        ;;
+esac
+
+scripts/setup
+new=$(mktemp -d)
+trap 'rm -rf "$new"' EXIT
+export PATH="$PWD/.venv/bin:$PATH" RUFF_NO_CACHE=true PYTHONDONTWRITEBYTECODE=1 # the generator calls ruff
+openapi-python-client generate --path openapi.yaml --config codegen.yaml --meta none \
+    --output-path "$new/client" --fail-on-warning
+touch "$new/client/py.typed"
+find "$new/client" -name '*.py' -print0 | while IFS= read -r -d '' file; do
+    printf '%s\n' "$banner" | cat - "$file" > "$new/file"
+    cat "$new/file" > "$file"
+done
+
+if [ "${1:-}" = --check ]; then
+    if ! diff --recursive --brief --exclude __pycache__ "$target" "$new/client"; then
+        echo "generated_client is not what openapi.yaml gives: run ./generate.sh and commit the result." >&2
+        exit 1
+    fi
+    echo "generated_client is what openapi.yaml gives."
+    exit 0
+fi
+mkdir -p "$(dirname "$target")"
+rm -rf "$target"
+mv "$new/client" "$target"
+echo "Wrote $target."

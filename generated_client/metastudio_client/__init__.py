@@ -1,0 +1,9 @@
+# Generated from openapi.yaml by ./generate.sh. Never edit it: the next run takes every edit away.
+"""A client library for accessing MetaStudio short jobs"""
+
+from .client import AuthenticatedClient, Client
+
+__all__ = (
+    "AuthenticatedClient",
+    "Client",
+)

@@ -1,0 +1,202 @@
+# Generated from openapi.yaml by ./generate.sh. Never edit it: the next run takes every edit away.
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ...client import AuthenticatedClient, Client
+from ...models.error_response import ErrorResponse
+from ...models.short_job import ShortJob
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    project_id: str,
+    job_id: str,
+    *,
+    x_app_user_id: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(x_app_user_id, Unset):
+        headers["X-App-UserId"] = x_app_user_id
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/v1/{project_id}/voice-training-manage/user/short-jobs/{job_id}".format(
+            project_id=quote(str(project_id), safe=""),
+            job_id=quote(str(job_id), safe=""),
+        ),
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ErrorResponse | ShortJob:
+    if response.status_code == 200:
+        response_200 = ShortJob.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
+    response_default = ErrorResponse.from_dict(response.json())
+
+    return response_default
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[ErrorResponse | ShortJob]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    project_id: str,
+    job_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    x_app_user_id: str | Unset = UNSET,
+) -> Response[ErrorResponse | ShortJob]:
+    """Querying Short Task Details
+
+     Queries short task details. Each account has all the permissions required to call all APIs, but IAM
+    users must be assigned the required permissions.
+
+    Args:
+        project_id (str):
+        job_id (str):
+        x_app_user_id (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ErrorResponse | ShortJob]
+    """
+
+    kwargs = _get_kwargs(
+        project_id=project_id,
+        job_id=job_id,
+        x_app_user_id=x_app_user_id,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    project_id: str,
+    job_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    x_app_user_id: str | Unset = UNSET,
+) -> ErrorResponse | ShortJob | None:
+    """Querying Short Task Details
+
+     Queries short task details. Each account has all the permissions required to call all APIs, but IAM
+    users must be assigned the required permissions.
+
+    Args:
+        project_id (str):
+        job_id (str):
+        x_app_user_id (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ErrorResponse | ShortJob
+    """
+
+    return sync_detailed(
+        project_id=project_id,
+        job_id=job_id,
+        client=client,
+        x_app_user_id=x_app_user_id,
+    ).parsed
+
+
+async def asyncio_detailed(
+    project_id: str,
+    job_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    x_app_user_id: str | Unset = UNSET,
+) -> Response[ErrorResponse | ShortJob]:
+    """Querying Short Task Details
+
+     Queries short task details. Each account has all the permissions required to call all APIs, but IAM
+    users must be assigned the required permissions.
+
+    Args:
+        project_id (str):
+        job_id (str):
+        x_app_user_id (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ErrorResponse | ShortJob]
+    """
+
+    kwargs = _get_kwargs(
+        project_id=project_id,
+        job_id=job_id,
+        x_app_user_id=x_app_user_id,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    project_id: str,
+    job_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    x_app_user_id: str | Unset = UNSET,
+) -> ErrorResponse | ShortJob | None:
+    """Querying Short Task Details
+
+     Queries short task details. Each account has all the permissions required to call all APIs, but IAM
+    users must be assigned the required permissions.
+
+    Args:
+        project_id (str):
+        job_id (str):
+        x_app_user_id (str | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ErrorResponse | ShortJob
+    """
+
+    return (
+        await asyncio_detailed(
+            project_id=project_id,
+            job_id=job_id,
+            client=client,
+            x_app_user_id=x_app_user_id,
+        )
+    ).parsed

@@ -1,0 +1,73 @@
+"""What goes into a URL or a header is checked here, before anything is signed or sent."""
+
+import ipaddress
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from .errors import ConfigurationError, printable
+
+_ID: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_HEADER_VALUE: Final = re.compile(r"[ -~]+")
+
+
+def path_id(name: str, value: str) -> str:
+    """Return `value` if it is one segment of a path that means itself, on the wire and when it is signed.
+
+    Raises:
+        ConfigurationError: It is empty, `.` or `..`, or has a character that a URL would have to encode.
+    """
+    if not isinstance(value, str) or not _ID.fullmatch(value) or value in {".", ".."}:
+        raise ConfigurationError(
+            f"{name} must be letters, digits and any of . _ ~ - (and not '.' or '..'), not {printable(repr(value), 80)}"
+        )
+    return value
+
+
+def header_value(name: str, value: str) -> str:
+    """Return `value` if it can be a header's value. The error does not show it: it may be a secret.
+
+    Raises:
+        ConfigurationError: It is empty, or holds something other than printable ASCII.
+    """
+    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value) or value != value.strip():
+        raise ConfigurationError(
+            f"{name} must be printable ASCII, not empty, without line breaks and without spaces around it"
+        )
+    return value
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is this machine: a loopback address, or exactly `localhost`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def endpoint(url: str) -> str:
+    """Return `url` without a trailing slash, if it is a place that credentials may be sent to.
+
+    Raises:
+        ConfigurationError: It is not `https://host[:port]`, or plain http to a host that is not loopback.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # `port` raises where it is not a number
+    except (ValueError, AttributeError, TypeError):
+        host = None
+    if not host or parts.scheme not in {"http", "https"}:
+        raise ConfigurationError(f"endpoint must look like https://host or https://host:port, not {_shown(url)}")
+    if parts.username is not None or parts.query or parts.fragment or parts.path not in {"", "/"}:
+        raise ConfigurationError("endpoint must be a scheme, a host and a port only: no user, path, query or fragment")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ConfigurationError(
+            f"endpoint: plain http would show the credentials to the network; use https://{host} "
+            "(http is accepted for localhost and loopback addresses only)"
+        )
+    return url.rstrip("/")
+
+
+def _shown(url: object) -> str:
+    # A malformed URL may still hold a password before its @.
+    return printable(repr(re.sub(r"[^/]*@", "…@", url) if isinstance(url, str) else url), 80)

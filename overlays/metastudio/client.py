@@ -1,0 +1,177 @@
+"""`MetaStudio` and `AsyncMetaStudio`: where the configuration is checked and the resources hang."""
+
+import ssl
+from typing import Any, Final, Generic, Self, TypeVar
+
+import httpx
+
+from metastudio_client import Client
+
+from . import checks
+from . import credentials as credential_sources
+from ._version import __version__
+from .auth import AkSkAuth, TokenAuth
+from .credentials import CredentialsSource, variable
+from .errors import ConfigurationError, printable
+from .short_jobs import AsyncShortJobs, ShortJobs
+from .transport import AsyncClient, SyncClient
+
+#: The regions of the contract; for another one, give its endpoint.
+REGIONS: Final = ("cn-north-4", "cn-east-3", "ap-southeast-3")
+
+TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+
+
+class _Studio(Generic[TransportT]):
+    """What both clients share: the configuration, checked in the constructor."""
+
+    client: Client
+    project_id: str
+
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        endpoint: str | None = None,
+        project_id: str | None = None,
+        credentials: CredentialsSource | None = None,
+        auth: httpx.Auth | None = None,
+        app_user_id: str | None = None,
+        timeout: float | httpx.Timeout = 30.0,
+        verify: ssl.SSLContext | bool = True,
+        proxy: str | httpx.Proxy | None = None,
+        transport: TransportT | None = None,
+    ) -> None:
+        """Check the configuration; what is not given is taken from the environment.
+
+        Args:
+            region: A region of the service, `cn-north-4` for example; or `METASTUDIO_REGION`.
+            endpoint: `https://host[:port]` instead of a region; or `METASTUDIO_ENDPOINT`. Plain http: loopback only.
+            project_id: The project's ID in that region; or `HUAWEICLOUD_SDK_PROJECT_ID`.
+            credentials: A key pair, or a callable that returns one and is asked before each signature; or
+                `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, with `HUAWEICLOUD_SDK_SECURITY_TOKEN` for temporary keys.
+            auth: An `AkSkAuth`, a `TokenAuth` or any `httpx.Auth`, instead of `credentials`; or `METASTUDIO_AUTH_TOKEN`.
+            app_user_id: Sent as `X-App-UserId` with every call: the ID of your own user, in printable ASCII.
+            timeout: Seconds for each phase of one attempt (connect, write, read), or an `httpx.Timeout`.
+            verify: As in httpx: an `ssl.SSLContext` brings a CA file or a client certificate.
+            proxy: As in httpx.
+            transport: As in httpx; `verify` and `proxy` are then the transport's business.
+
+        Raises:
+            ConfigurationError: Something is missing or malformed; the message says what to set.
+        """
+        base_url = _endpoint(region, endpoint)
+        self.project_id = _project_id(project_id)
+        self.client = Client(base_url)
+        self._app_user_id = None if app_user_id is None else checks.header_value("app_user_id", app_user_id)
+        options: dict[str, Any] = {
+            "base_url": base_url,
+            "auth": _auth(credentials, auth, self.project_id),
+            "headers": {"User-Agent": f"metastudio/{__version__}"},
+            "timeout": _timeout(timeout),
+            "verify": verify,
+            "proxy": proxy,
+            "transport": transport,
+            # Plain http is for loopback: no proxy of the environment may come in between and read the credentials.
+            "trust_env": base_url.startswith("https:"),
+        }
+        self._open(options)
+
+    def _open(self, options: dict[str, Any]) -> None:
+        """Make the httpx client from `options`, and the resources upon it."""
+        raise NotImplementedError
+
+
+class MetaStudio(_Studio[httpx.BaseTransport]):
+    """A client for threads. Use it in a `with` block, or close it."""
+
+    short_jobs: ShortJobs
+
+    def _open(self, options: dict[str, Any]) -> None:
+        self._http = SyncClient(**options)
+        self.client.set_httpx_client(self._http)
+        self.short_jobs = ShortJobs(self.client, self.project_id, self._app_user_id)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
+    """A client for asyncio. Use it in an `async with` block, or close it."""
+
+    short_jobs: AsyncShortJobs
+
+    def _open(self, options: dict[str, Any]) -> None:
+        self._http = AsyncClient(**options)
+        self.client.set_async_httpx_client(self._http)
+        self.short_jobs = AsyncShortJobs(self.client, self.project_id, self._app_user_id)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _endpoint(region: str | None, endpoint: str | None) -> str:
+    if region is not None and endpoint is not None:
+        raise ConfigurationError("give region or endpoint, not both")
+    if region is None:
+        endpoint = endpoint or variable("METASTUDIO_ENDPOINT")
+        region = variable("METASTUDIO_REGION")
+    if endpoint is not None:
+        return checks.endpoint(endpoint)
+    if region is None:
+        raise ConfigurationError(f"no region: pass region=… or set METASTUDIO_REGION (one of {', '.join(REGIONS)})")
+    if region not in REGIONS:
+        raise ConfigurationError(
+            f"unknown region {printable(repr(region), 60)}: it is one of {', '.join(REGIONS)}; for another one pass "
+            "endpoint=… or set METASTUDIO_ENDPOINT"
+        )
+    return f"https://metastudio.{region}.myhuaweicloud.com"
+
+
+def _project_id(project_id: str | None) -> str:
+    value = variable("HUAWEICLOUD_SDK_PROJECT_ID") if project_id is None else project_id
+    if value is None:
+        raise ConfigurationError(
+            "no project ID: pass project_id=… or set HUAWEICLOUD_SDK_PROJECT_ID (the console shows it for each region "
+            'under "My Credentials")'
+        )
+    return checks.path_id("project_id", value)
+
+
+def _auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, project_id: str) -> httpx.Auth:
+    if credentials is not None and auth is not None:
+        raise ConfigurationError("give credentials or auth, not both")
+    if auth is not None:
+        if not isinstance(auth, httpx.Auth):
+            raise ConfigurationError("auth must be an AkSkAuth, a TokenAuth or another httpx.Auth")
+        return auth
+    if found := credentials or credential_sources.from_environment():
+        return AkSkAuth(found, project_id)
+    if token := variable("METASTUDIO_AUTH_TOKEN"):
+        return TokenAuth(token)
+    raise ConfigurationError(
+        "no credentials: pass credentials=Credentials(ak, sk), or set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or "
+        "METASTUDIO_AUTH_TOKEN"
+    )
+
+
+def _timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
+    if isinstance(timeout, httpx.Timeout):
+        return timeout
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
+        raise ConfigurationError(f"timeout must be a number of seconds above 0, not {printable(repr(timeout), 60)}")
+    return httpx.Timeout(timeout)

@@ -1,0 +1,155 @@
+"""The error tree, and how a response becomes one of its members.
+
+Which class a response becomes is decided by its status *and* its code: the service answers some authentication
+failures with status 400. Errors keep no request, since a request carries credentials.
+"""
+
+import json
+from typing import Any, Final
+
+import attrs
+import httpx
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """Return `text` as one line of at most `limit` printable characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * limit]).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class MetaStudioError(Exception):
+    """Base of everything that this package raises."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+class ConfigurationError(MetaStudioError, ValueError):
+    """An argument, environment variable or file is missing or malformed. Nothing was sent."""
+
+
+class APIConnectionError(MetaStudioError):
+    """No answer came back: the connection was refused, lost or never made."""
+
+
+class APITimeoutError(APIConnectionError):
+    """No answer came back in time."""
+
+
+@attrs.define(slots=False, repr=False)
+class APIResponseValidationError(MetaStudioError):
+    """A 2xx answer that is not what the contract says.
+
+    Attributes:
+        reason: What is wrong with it.
+        status_code: The HTTP status.
+        headers: The response's headers.
+        body: The response's body, as it came.
+    """
+
+    reason: str
+    status_code: int
+    headers: httpx.Headers
+    body: bytes
+
+    def __str__(self) -> str:
+        return printable(f"{self.reason} (status {self.status_code}): {_excerpt(self.body)}")
+
+
+@attrs.define(slots=False, repr=False)
+class APIStatusError(MetaStudioError):
+    """The gateway or the service answered with a status that is not 2xx.
+
+    Attributes:
+        status_code: The HTTP status.
+        error_code: `error_code` of the body, an opaque string such as `APIGW.0301`.
+        error_msg: `error_msg` of the body.
+        request_id: From the body or from `X-Request-Id`; quote it when asking for support.
+        headers: The response's headers.
+        body: The response's body, as it came.
+    """
+
+    status_code: int
+    error_code: str | None
+    error_msg: str | None
+    request_id: str | None
+    headers: httpx.Headers
+    body: bytes
+
+    def __str__(self) -> str:
+        message = self.error_msg or (None if self.error_code else _excerpt(self.body)) or "no message"
+        parts = [printable(f"{self.status_code} {self.error_code or '(no error code)'}: {message}")]
+        if self.request_id:
+            parts.append(printable(f"(request ID {self.request_id})", limit=80))
+        return " ".join(parts)
+
+
+class BadRequestError(APIStatusError):
+    """400: a parameter is wrong."""
+
+
+class AuthenticationError(APIStatusError):
+    """401, or an authentication code with another status: the signature, key or token was refused."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403, or a permission code with another status: the key or token is good, but not for this."""
+
+
+class NotFoundError(APIStatusError):
+    """404: no such API, or no such thing."""
+
+
+class RateLimitError(APIStatusError):
+    """429: throttled."""
+
+
+class InternalServerError(APIStatusError):
+    """5xx: the gateway or the service failed."""
+
+
+_CLASS_BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: RateLimitError,
+}
+# Codes that say more than the status they come with.
+_CLASS_BY_CODE: Final[dict[str, type[APIStatusError]]] = {
+    "MSS.00010008": AuthenticationError,
+    "MSS.00010009": PermissionDeniedError,
+}
+
+
+def status_error(response: httpx.Response) -> APIStatusError:
+    """Return the typed error for a response whose status is not 2xx. Never raises, whatever the body holds."""
+    status, body = response.status_code, response.content
+    fields = _fields(body)
+    code = _text(fields.get("error_code"))
+    fallback = InternalServerError if status >= 500 else APIStatusError
+    error_class = _CLASS_BY_CODE.get(code or "") or _CLASS_BY_STATUS.get(status, fallback)
+    return error_class(
+        status,
+        code,
+        _text(fields.get("error_msg")),
+        _text(fields.get("request_id")) or response.headers.get("X-Request-Id"),
+        response.headers,
+        body,
+    )
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):  # HTML, nothing, another encoding, brackets without end
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _excerpt(body: bytes) -> str:
+    return printable(body[:1000].decode("utf-8", "replace"), limit=120) or "empty body"

@@ -1,0 +1,6 @@
+"""The service on this machine: a stand-in for MetaStudio's short jobs, for demos and tests."""
+
+from .app import Exchange
+from .sandbox import Sandbox
+
+__all__ = ["Exchange", "Sandbox"]

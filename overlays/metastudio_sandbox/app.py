@@ -1,0 +1,133 @@
+"""The service's part of the sandbox: routes, validation and answers, all taken from the contract."""
+
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+
+import attrs
+from openapi_core import OpenAPI
+from openapi_core.contrib.starlette import StarletteOpenAPIRequest, StarletteOpenAPIResponse
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.validation.request.exceptions import SecurityValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from metastudio import Credentials
+
+from . import contract as contracts
+from . import gateway
+from .gateway import Refusal
+
+_NO_SUCH_API = Refusal(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
+
+
+@attrs.frozen
+class Exchange:
+    """One request as it arrived, and the status of its answer.
+
+    `canonical_request` is what the gateway computed from the wire; None where the request bears no AK/SK signature.
+    """
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    canonical_request: str | None
+    status: int
+
+
+@attrs.define
+class Service:
+    """What the sandbox knows: one project, its keys, its jobs, and the last thousand requests."""
+
+    contract: dict[str, Any]
+    project_id: str
+    credentials: Credentials
+    token: str
+    now: Callable[[], datetime]
+    jobs: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    exchanges: deque[Exchange] = attrs.field(factory=lambda: deque(maxlen=1000))
+    _openapi: OpenAPI = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Whatever address the sandbox is reached by, it is the contract's server.
+        self._openapi = OpenAPI.from_dict(self.contract | {"servers": [{"url": "/"}]})
+
+    def app(self) -> Starlette:
+        """Return the ASGI application: the operations of the contract, and the gateway's answer to all else."""
+        operations = (
+            (path, method, operation)
+            for path, item in self.contract["paths"].items()
+            for method, operation in item.items()
+            if method in {"get", "post", "put", "delete"}
+        )
+        return Starlette(
+            routes=[Route(path, self._endpoint(path, each), methods=[method]) for path, method, each in operations],
+            exception_handlers={404: self._no_such_api, 405: self._no_such_api},  # doc: also for a wrong method
+        )
+
+    def _endpoint(self, path: str, operation: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            body = await request.body()
+            canonical = gateway.canonical_request(request, body)
+            refusal = gateway.refusal(request, canonical, self.now(), self.credentials, self.token)
+            refusal = refusal or self._invalid(request, body)
+            response = self._refused(refusal) if refusal else self._served(path, operation, request)
+            self._keep(request, canonical, response)
+            return response
+
+        return endpoint
+
+    def _invalid(self, request: Request, body: bytes) -> Refusal | None:
+        try:
+            self._openapi.validate_request(StarletteOpenAPIRequest(request, body))
+        except SecurityValidationError:  # inferred: the message
+            return Refusal(401, "APIGW.0301", "Incorrect IAM authentication information: a mandatory header is missing")
+        except OpenAPIError as error:
+            return Refusal(400, "MSS.00000003", f"Invalid parameter: {error}")
+        if request.path_params.get("project_id") != self.project_id:
+            return Refusal(400, "MSS.00010009", "The project in the URL is not the one of the credentials")
+        return None
+
+    def _served(self, path: str, operation: dict[str, Any], request: Request) -> Response:
+        if path == contracts.SHOW_SHORT_JOB:
+            answer = self.jobs.get(request.path_params["job_id"])
+            if answer is None:  # inferred: nobody says what an unknown job gets
+                return self._refused(Refusal(400, "MSS.00000003", "Invalid parameter: no such job"))
+        else:
+            answer = contracts.sample(
+                self.contract, operation["responses"]["200"]["content"]["application/json"]["schema"]
+            )
+        response = self._stamped(JSONResponse(answer))
+        self._openapi.validate_response(StarletteOpenAPIRequest(request), StarletteOpenAPIResponse(response))
+        return response
+
+    async def _no_such_api(self, request: Request, _: Exception) -> Response:
+        response = self._refused(_NO_SUCH_API)
+        self._keep(request, None, response)
+        return response
+
+    def _refused(self, refusal: Refusal) -> Response:
+        request_id = uuid.uuid4().hex
+        content = {"error_code": refusal.code, "error_msg": refusal.message, "request_id": request_id}
+        return self._stamped(JSONResponse(content, refusal.status), request_id)
+
+    def _stamped(self, response: Response, request_id: str | None = None) -> Response:
+        response.headers["X-Request-Id"] = request_id or uuid.uuid4().hex
+        response.headers["Date"] = format_datetime(self.now(), usegmt=True)
+        return response
+
+    def _keep(self, request: Request, canonical: str | None, response: Response) -> None:
+        self.exchanges.append(
+            Exchange(
+                request.method,
+                gateway.target(request),
+                gateway.wire_headers(request),
+                canonical,
+                response.status_code,
+            )
+        )

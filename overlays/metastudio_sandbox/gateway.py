@@ -1,0 +1,91 @@
+"""The gateway's part of the sandbox: who may come in. Each rule is marked doc, sdk or inferred.
+
+The signature is recomputed from what arrived on the wire. That the overlay's `signing` serves here too proves nothing
+about it; that the official SDK gets in does.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
+from typing import Final
+
+import attrs
+from starlette.requests import Request
+
+from metastudio import Credentials, signing
+
+MAX_SKEW: Final = timedelta(minutes=15)  # doc
+_AUTHORIZATION: Final = re.compile(r"SDK-HMAC-SHA256 Access=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})")
+_INCORRECT: Final = "Incorrect IAM authentication information: "
+
+
+@attrs.frozen
+class Refusal:
+    """Why a request does not come in."""
+
+    status: int
+    code: str
+    message: str
+
+
+def canonical_request(request: Request, body: bytes) -> str | None:
+    """Return the canonical request of what arrived, or None where there is no AK/SK signature to check."""
+    claim = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))
+    if claim is None:
+        return None
+    headers = wire_headers(request)
+    signed_headers = claim[2].split(";")
+    if not set(signed_headers) <= headers.keys():
+        return None
+    unsigned = headers.get("x-sdk-content-sha256") == signing.UNSIGNED_PAYLOAD
+    payload_hash = signing.UNSIGNED_PAYLOAD if unsigned else signing.hash_hex(body)
+    return signing.canonical_request(request.method, target(request), headers, signed_headers, payload_hash)
+
+
+def refusal(
+    request: Request, canonical: str | None, now: datetime, credentials: Credentials, token: str
+) -> Refusal | None:
+    """Return why `request` is refused, or None when it may come in."""
+    given_token = request.headers.get("X-Auth-Token")
+    if given_token is not None and "Authorization" not in request.headers:
+        return None if compare_digest(given_token.encode(), token.encode()) else _refused("decrypt token fail")
+    if "Authorization" not in request.headers:
+        return _refused("x-auth-token not found")  # doc: the message, also where it is AK/SK that is missing
+    claim = _AUTHORIZATION.fullmatch(request.headers["Authorization"])
+    if claim is None or canonical is None:
+        return _refused("verify aksk signature fail")  # inferred: the message for a malformed header
+    ak, signed_headers, signature = claim.groups()
+    if ak != credentials.ak:
+        return _refused(f"Get secretKey failed,ak:{ak},err:ak not exist")
+    date = request.headers.get("X-Sdk-Date", "")
+    if "x-sdk-date" not in signed_headers.split(";") or not _is_near(date, now):
+        return _refused("verify aksk signature fail, x-sdk-date out of range")  # inferred: the message
+    expected = signing.signature(credentials.sk, signing.string_to_sign(canonical, date))
+    return None if compare_digest(expected, signature) else _refused("verify aksk signature fail")
+
+
+def target(request: Request) -> str:
+    """Return path and query as they stood on the wire."""
+    path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def wire_headers(request: Request) -> dict[str, str]:
+    """Return the headers by lower-case name; those sent twice are joined."""
+    values: dict[str, str] = {}
+    for raw_name, raw_value in request.scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "surrogateescape")
+        values[name] = f"{values[name]}, {value}" if name in values else value
+    return values
+
+
+def _refused(reason: str) -> Refusal:
+    return Refusal(401, "APIGW.0301", _INCORRECT + reason)
+
+
+def _is_near(date: str, now: datetime) -> bool:
+    try:
+        sent = datetime.strptime(date, signing.DATE_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return abs(now - sent) <= MAX_SKEW

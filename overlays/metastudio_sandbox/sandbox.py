@@ -1,0 +1,123 @@
+"""`Sandbox`: the service's stand-in on a port of this machine, run in a thread."""
+
+import secrets
+import socket
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import uvicorn
+
+from metastudio import Credentials
+
+from . import contract as contracts
+from .app import Exchange, Service
+
+
+class Sandbox:
+    """MetaStudio's short jobs on 127.0.0.1, for demos and for the tests of services that use them.
+
+    It verifies signatures and tokens as the gateway does, and holds requests and answers against the contract. One job
+    in each state of the contract is there from the start. Codes and rules are the documented ones where there are
+    any; every number and text in an assessment is invented.
+
+    Args:
+        port: The port to listen on; 0 takes a free one.
+        now: The gateway's clock, in UTC.
+
+    Example:
+        >>> with Sandbox() as sandbox:
+        ...     studio = MetaStudio(
+        ...         endpoint=sandbox.url, project_id=sandbox.project_id, credentials=sandbox.credentials
+        ...     )
+    """
+
+    def __init__(self, *, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._contract = contracts.load()
+        self._service = Service(
+            self._contract,
+            project_id=contracts.path_example(self._contract, "project_id"),
+            credentials=Credentials(f"SANDBOX{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30)),
+            token=secrets.token_urlsafe(60),
+            now=now,
+        )
+        for state in contracts.states(self._contract):
+            self.add_job(state, contracts.path_example(self._contract, "job_id") if state == "SUCCEED" else None)
+        self._port = port
+        self._socket: socket.socket | None = None
+
+    @property
+    def url(self) -> str:
+        """The endpoint, `http://127.0.0.1:<port>`."""
+        if self._socket is None:
+            raise RuntimeError("the sandbox is not running: use it in a `with` block, or call start()")
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    @property
+    def project_id(self) -> str:
+        """The one project that it knows: the ID in the reference page's example."""
+        return self._service.project_id
+
+    @property
+    def credentials(self) -> Credentials:
+        """The one key pair that it knows, made anew for each sandbox."""
+        return self._service.credentials
+
+    @property
+    def token(self) -> str:
+        """The one token that it knows, made anew for each sandbox."""
+        return self._service.token
+
+    @property
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        """The jobs by ID, as they are answered. Edit them to move a job on."""
+        return self._service.jobs
+
+    @property
+    def exchanges(self) -> deque[Exchange]:
+        """The last thousand requests, as they arrived."""
+        return self._service.exchanges
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that point `MetaStudio()` and the command at this sandbox."""
+        return {
+            "METASTUDIO_ENDPOINT": self.url,
+            "HUAWEICLOUD_SDK_PROJECT_ID": self.project_id,
+            "HUAWEICLOUD_SDK_AK": self.credentials.ak,
+            "HUAWEICLOUD_SDK_SK": str(self.credentials.sk),
+        }
+
+    def add_job(self, state: str = "SUCCEED", job_id: str | None = None) -> str:
+        """Add a short job in `state`, and return its ID."""
+        job_id = job_id or str(uuid.uuid4())
+        self.jobs[job_id] = contracts.short_job(self._contract, job_id, state)
+        return job_id
+
+    def start(self) -> Self:
+        """Listen, and serve in a thread until `stop`."""
+        self._socket = socket.create_server(("127.0.0.1", self._port), backlog=512)
+        config = uvicorn.Config(
+            self._service.app(), log_config=None, lifespan="off", date_header=False, server_header=False, ws="none"
+        )
+        self._server = uvicorn.Server(config)
+        # Whoever connects before the thread is ready waits in the backlog.
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="metastudio-sandbox")
+        self._thread.daemon = True
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and stop listening."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
