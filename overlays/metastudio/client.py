@@ -46,7 +46,7 @@ class _Studio(Generic[TransportT]):
 
         Args:
             region: A region of the service, `cn-north-4` for example; or `METASTUDIO_REGION`.
-            endpoint: `https://host[:port]` instead of a region; or `METASTUDIO_ENDPOINT`. Plain http: loopback only.
+            endpoint: `https://host[:port]` instead of a region; or `METASTUDIO_ENDPOINT`. Plain http to loopback.
             project_id: The project's ID in that region; or `HUAWEICLOUD_SDK_PROJECT_ID`.
             credentials: A key pair, or a callable that returns one and is asked before each signature; or
                 `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, with `HUAWEICLOUD_SDK_SECURITY_TOKEN` for temporary keys.

@@ -1,0 +1,15 @@
+"""The command `metastudio`. Needs the extra `cli`; `sandbox` and `demo` need `sandbox` as well."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command; without the extra, say what to install."""
+    try:
+        from .app import app  # noqa: PLC0415  # what it needs may not be installed
+    except ModuleNotFoundError as error:
+        if error.name not in {"rich", "typer"}:
+            raise
+        sys.stderr.write('metastudio: the command needs an extra: pip install "metastudio[cli]"\n')
+        sys.exit(2)
+    app()

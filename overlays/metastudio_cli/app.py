@@ -1,0 +1,137 @@
+"""The subcommands. Exit codes: 0 done, 1 the service said no or did not answer, 2 wrong use or configuration."""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from metastudio import (
+    AuthenticationError,
+    ConfigurationError,
+    MetaStudio,
+    MetaStudioError,
+    PermissionDeniedError,
+    __version__,
+)
+
+from . import render
+
+app = typer.Typer(
+    help="Query Huawei Cloud MetaStudio's short jobs. Keys come from the environment: HUAWEICLOUD_SDK_AK, "
+    "HUAWEICLOUD_SDK_SK, HUAWEICLOUD_SDK_PROJECT_ID, METASTUDIO_REGION.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks show locals
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+Region = Annotated[str | None, typer.Option(help="Region; or METASTUDIO_REGION.")]
+Endpoint = Annotated[str | None, typer.Option(help="Endpoint instead of a region; or METASTUDIO_ENDPOINT.")]
+ProjectId = Annotated[str | None, typer.Option(help="Project ID; or HUAWEICLOUD_SDK_PROJECT_ID.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, as when the output is not a terminal.")]
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as error:
+        _complain(error)
+        raise typer.Exit(2) from None
+    except MetaStudioError as error:
+        _complain(error)
+        raise typer.Exit(1) from None
+
+
+def _complain(error: MetaStudioError, about: str = "") -> None:
+    err.print(f"metastudio: {about}{error}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    if version:
+        typer.echo(f"metastudio {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def show(
+    job_ids: Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="Short jobs to show.")],
+    region: Region = None,
+    endpoint: Endpoint = None,
+    project_id: ProjectId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the details of short jobs. One that cannot be shown does not keep the others from being shown."""
+    failed = False
+    with _exit_codes(), MetaStudio(region=region, endpoint=endpoint, project_id=project_id) as studio:
+        for job_id in job_ids:
+            try:
+                job = studio.short_jobs.show(job_id)
+            except (ConfigurationError, AuthenticationError, PermissionDeniedError):
+                raise  # the next one would fare no better, and failed authentications lock a key
+            except MetaStudioError as error:
+                _complain(error, f"{job_id}: ")
+                failed = True
+            else:
+                if as_json or not out.is_terminal:
+                    typer.echo(json.dumps(job.to_dict(), ensure_ascii=False))
+                else:
+                    out.print(render.short_job(job))
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def sandbox(port: Annotated[int, typer.Option(help="Port of 127.0.0.1; 0 takes a free one.")] = 0) -> None:
+    """Serve a stand-in of the service on this machine until interrupted, and print the environment to export."""
+    module = _sandbox_module()
+    try:
+        started = module.Sandbox(port=port).start()
+    except OSError as error:
+        err.print(f"metastudio: cannot listen on 127.0.0.1:{port}: {error}", style="red", markup=False)
+        raise typer.Exit(2) from None
+    typer.echo("\n".join(f"export {name}='{value}'" for name, value in started.environment.items()))
+    sys.stdout.flush()
+    for job_id, job in started.jobs.items():
+        err.print(f"{job_id}  {job['state']}", highlight=False)
+    err.print("Serving these jobs until interrupted (Ctrl-C).")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        started.stop()
+
+
+@app.command()
+def demo() -> None:
+    """Query a job in each state from the sandbox, and show what went over the wire."""
+    module = _sandbox_module()
+    with module.Sandbox() as service:
+        studio = MetaStudio(endpoint=service.url, project_id=service.project_id, credentials=service.credentials)
+        with _exit_codes(), studio:
+            jobs = [studio.short_jobs.show(job_id) for job_id in service.jobs]
+        out.print(render.overview(jobs))
+        out.print(render.short_job(next(job for job in jobs if job.assess_result)))
+        out.print(render.exchange(service.exchanges[0]))
+        verified = sum(exchange.status == 200 for exchange in service.exchanges)
+        out.print(f"{verified} of {len(jobs)} requests were signed, sent to {service.url}, verified and answered.")
+
+
+def _sandbox_module() -> ModuleType:
+    try:
+        import metastudio_sandbox  # noqa: PLC0415  # what it needs may not be installed
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("metastudio"):
+            raise
+        err.print('metastudio: this needs an extra: pip install "metastudio[cli,sandbox]"', style="red", markup=False)
+        raise typer.Exit(2) from None
+    return metastudio_sandbox

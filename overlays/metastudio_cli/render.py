@@ -1,0 +1,84 @@
+"""What people see. Fields and metrics are not named here: whatever the contract has is shown."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from metastudio import JobState, ShortJob, signing
+from metastudio.errors import printable
+
+if TYPE_CHECKING:
+    from metastudio_sandbox import Exchange
+
+_STYLES = {JobState.SUCCEED: "bold green", JobState.FAILED: "bold red"}
+
+
+def short_job(job: ShortJob) -> RenderableType:
+    """Return a job's details: its fields, then a table for each group of metrics."""
+    return Panel(Group(*_parts(job.to_dict())), title=_text("job_id", job.job_id or "short job"), title_align="left")
+
+
+def overview(jobs: Iterable[ShortJob]) -> RenderableType:
+    """Return one line for each job."""
+    table = Table("job_id", "state", "what it says", box=SIMPLE_HEAD)
+    for job in jobs:
+        data = job.to_dict()
+        says = data.get("job_failed_reason") or data.get("assess_result", {}).get("suggestion")
+        table.add_row(*(_text(name, value) for name, value in (("", job.job_id), ("state", job.state), ("", says))))
+    return table
+
+
+def exchange(seen: "Exchange") -> RenderableType:
+    """Return what one request looked like on the wire, and the stages of its signature."""
+    headers = "".join(f"\n{name}: {printable(value, 400)}" for name, value in seen.headers.items())
+    parts = [Panel(Text.assemble((f"{seen.method} {seen.target}", "bold"), headers), title="on the wire")]
+    if seen.canonical_request is not None:
+        to_sign = signing.string_to_sign(seen.canonical_request, seen.headers["x-sdk-date"])
+        parts.append(Panel(Text(seen.canonical_request), title="canonical request"))
+        parts.append(Panel(Text(to_sign), title="string to sign; its last line is the hash of the canonical request"))
+    return Group(*parts)
+
+
+def _parts(data: dict[str, Any]) -> Iterator[RenderableType]:
+    plain = {name: value for name, value in data.items() if not isinstance(value, dict)}
+    rows = {name: value for name, value in data.items() if isinstance(value, dict)}
+    if plain:
+        grid = Table.grid(padding=(0, 2))
+        for name, value in plain.items():
+            grid.add_row(Text(name, style="dim"), _text(name, value))
+        yield grid
+    metrics = {name: row for name, row in rows.items() if not any(isinstance(each, dict) for each in row.values())}
+    if metrics:
+        yield _metrics(metrics)
+    for name in rows.keys() - metrics.keys():
+        yield Text(f"\n{name}", style="bold")
+        yield from _parts(rows[name])
+
+
+def _metrics(rows: dict[str, dict[str, Any]]) -> Table:
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("", *columns):
+        table.add_column(column, overflow="fold")
+    for name, row in rows.items():
+        table.add_row(name, *(_text(column, row.get(column)) for column in columns))
+    return table
+
+
+def _text(name: str, value: object) -> Text:
+    if value is None or value == "":
+        return Text("-", style="dim")
+    shown = printable(str(value), 2000)
+    if name.endswith("_time") and isinstance(value, int) and 0 < value < 2**31:
+        # No page states the unit.
+        shown += f"  ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC, if in seconds)"
+    if name == "status" and value in {-1, 1}:
+        # Which way -1 and 1 point is not documented.
+        return Text(f"out of range ({shown})", style="yellow")
+    return Text(shown, style=_STYLES.get(value, "") if isinstance(value, JobState) else "")

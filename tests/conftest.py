@@ -1,0 +1,77 @@
+"""What several tests share: a sandbox, and one way to write a test for both clients."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import pytest
+
+from metastudio import AsyncMetaStudio, MetaStudio, ShortJob
+from metastudio_sandbox import Sandbox
+
+
+class Session(Protocol):
+    """A client, sync or async, as a test calls it."""
+
+    def show(self, job_id: str) -> ShortJob: ...
+
+
+Connect = Callable[..., Session]
+
+
+class _Sync:
+    def __init__(self, **options: Any) -> None:
+        self.studio = MetaStudio(**options)
+        self.close = self.studio.close
+
+    def show(self, job_id: str) -> ShortJob:
+        return self.studio.short_jobs.show(job_id)
+
+
+class _Async:
+    def __init__(self, **options: Any) -> None:
+        self.studio = AsyncMetaStudio(**options)
+        self._runner = asyncio.Runner()
+
+    def show(self, job_id: str) -> ShortJob:
+        return self._runner.run(self.studio.short_jobs.show(job_id))
+
+    def close(self) -> None:
+        self._runner.run(self.studio.aclose())
+        self._runner.close()
+
+
+@pytest.fixture(params=[_Sync, _Async], ids=["sync", "async"])
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Return a function that makes a client from its options; each test runs with both clients."""
+    sessions: list[_Sync | _Async] = []
+
+    def connected(**options: Any) -> Session:
+        sessions.append(request.param(**options))
+        return sessions[-1]
+
+    yield connected
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A running sandbox, shared by the tests of one module."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def options(sandbox: Sandbox) -> dict[str, Any]:
+    """What a client needs to talk to the sandbox."""
+    return {"endpoint": sandbox.url, "project_id": sandbox.project_id, "credentials": sandbox.credentials}
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the machine's own settings."""
+    for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID", "CREDENTIALS_FILE"):
+        monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}", raising=False)
+    for name in ("REGION", "ENDPOINT", "AUTH_TOKEN"):
+        monkeypatch.delenv(f"METASTUDIO_{name}", raising=False)
