@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from metastudio import AsyncMetaStudio, MetaStudio, ShortJob
+from metastudio import AsyncMetaStudio, Credentials, MetaStudio, ShortJob
 from metastudio_sandbox import Sandbox
+from raw_server import RawServer, raw_server
 
 
 class Session(Protocol):
@@ -75,3 +76,16 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}", raising=False)
     for name in ("REGION", "ENDPOINT", "AUTH_TOKEN"):
         monkeypatch.delenv(f"METASTUDIO_{name}", raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[RawServer]:
+    """A server that sends the bytes that the test gives it."""
+    with raw_server() as running:
+        yield running
+
+
+@pytest.fixture
+def raw_options(server: RawServer) -> dict[str, Any]:
+    """What a client needs to talk to `server`."""
+    return {"endpoint": server.url, "project_id": "p", "credentials": Credentials("AK", "SK")}

@@ -50,7 +50,7 @@ class _Studio(Generic[TransportT]):
             project_id: The project's ID in that region; or `HUAWEICLOUD_SDK_PROJECT_ID`.
             credentials: A key pair, or a callable that returns one and is asked before each signature; or
                 `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, with `HUAWEICLOUD_SDK_SECURITY_TOKEN` for temporary keys.
-            auth: An `AkSkAuth`, a `TokenAuth` or any `httpx.Auth`, instead of `credentials`; or `METASTUDIO_AUTH_TOKEN`.
+            auth: An `AkSkAuth`, `TokenAuth` or any `httpx.Auth`, instead of `credentials`; or `METASTUDIO_AUTH_TOKEN`.
             app_user_id: Sent as `X-App-UserId` with every call: the ID of your own user, in printable ASCII.
             timeout: Seconds for each phase of one attempt (connect, write, read), or an `httpx.Timeout`.
             verify: As in httpx: an `ssl.SSLContext` brings a CA file or a client certificate.

@@ -1,0 +1,210 @@
+"""What comes back when the other side answers with something else than the contract: a typed, printable error."""
+
+import gzip
+import json
+import pickle
+from typing import Any
+
+import httpx
+import pytest
+
+from conftest import Connect
+from metastudio import (
+    APIConnectionError,
+    APIResponseValidationError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+from metastudio_client.types import UNSET
+from raw_server import RawServer
+
+JOB = b'{"job_id": "j", "state": "WAITING"}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        ("400 Bad Request", b'{"error_code": "MSS.00000003", "error_msg": "m"}', BadRequestError),
+        ("400 Bad Request", b'{"error_code": "MSS.00010008", "error_msg": "m"}', AuthenticationError),
+        ("400 Bad Request", b'{"error_code": "MSS.00010009", "error_msg": "m"}', PermissionDeniedError),
+        ("401 Unauthorized", b'{"error_code": "APIGW.0301", "error_msg": "m"}', AuthenticationError),
+        ("403 Forbidden", b'{"error_code": "APIGW.0302", "error_msg": "m"}', PermissionDeniedError),
+        ("404 Not Found", b'{"error_code": "APIGW.0101", "error_msg": "m"}', NotFoundError),
+        ("429 Too Many Requests", b'{"error_code": "APIGW.0308", "error_msg": "m"}', RateLimitError),
+        ("500 Internal Server Error", b"", InternalServerError),
+        ("502 Bad Gateway", b"<html><h1>502</h1></html>", InternalServerError),
+        ("503 Service Unavailable", b'"a string"', InternalServerError),
+        ("520 Unknown", b"{", InternalServerError),
+        ("599 Whatever", b"[]", InternalServerError),
+        ("405 Method Not Allowed", b"{}", APIStatusError),
+        ("494 Request Header Too Large", b"", APIStatusError),
+        ("302 Found", b"", APIStatusError),
+        ("404 Not Found", b"[" * 200_000, NotFoundError),
+        ("404 Not Found", b'{"error_code": 7, "error_msg": {"a": 1}}', NotFoundError),
+        ("404 Not Found", b"\xff\xfe\x00", NotFoundError),
+    ],
+)
+def test_a_status_becomes_its_error(
+    connect: Connect,
+    server: RawServer,
+    raw_options: dict[str, Any],
+    status: str,
+    body: bytes,
+    expected: type[APIStatusError],
+) -> None:
+    server.answer(body, status, "Location: /elsewhere", "X-Request-Id: r-1")
+
+    with pytest.raises(APIStatusError) as caught:
+        connect(**raw_options).show("j")
+
+    error = caught.value
+    assert type(error) is expected
+    assert (error.status_code, error.body, error.request_id) == (int(status[:3]), body, "r-1")
+    assert str(error).startswith(status[:3])
+    assert len(str(error)) < 500
+    assert str(error).isprintable()
+    assert len(server.requests) == 1, "a redirect must not be followed"
+
+
+def test_a_message_is_shown_on_one_printable_line(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any]
+) -> None:
+    message = "first\nsecond \x1b[31mred \x00" + "x" * 10_000
+    server.answer(json.dumps({"error_code": "APIGW.0201", "error_msg": message}).encode(), "400 Bad Request")
+
+    with pytest.raises(BadRequestError) as caught:
+        connect(**raw_options).show("j")
+
+    assert str(caught.value).isprintable()
+    assert str(caught.value).startswith("400 APIGW.0201: first second [31mred")
+    assert len(str(caught.value)) <= 300
+    assert caught.value.error_msg == message
+    assert repr(caught.value) == f"BadRequestError({str(caught.value)!r})"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"3",
+        b"null",
+        b'{"job_id": "j"',
+        b"[" * 200_000,
+        b"\xff\xff\xff",
+        b'{"assess_result": "excellent"}',
+        b'{"assess_result": [1]}',
+        b'{"assess_result": {"snr": 3}}',
+        b'{"assess_result": {"snr": [[null]]}}',
+    ],
+)
+def test_a_wrong_shape_keeps_the_body(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], body: bytes
+) -> None:
+    server.answer(body)
+
+    with pytest.raises(APIResponseValidationError) as caught:
+        connect(**raw_options).show("j")
+
+    assert caught.value.body == body
+    assert caught.value.status_code == 200
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) <= 300
+
+
+@pytest.mark.parametrize("status", ["201 Created", "204 No Content"])
+def test_a_2xx_that_the_contract_does_not_have_is_no_job(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str
+) -> None:
+    body = JOB if status.startswith("201") else b""
+    server.answer(body, status)
+
+    with pytest.raises(APIResponseValidationError) as caught:
+        connect(**raw_options).show("j")
+
+    assert (caught.value.status_code, caught.value.body) == (int(status[:3]), body)
+
+
+def test_null_means_missing(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answer(b'{"job_id": "j", "state": null, "assess_result": {"snr": null, "speed": {"status": null}}}')
+
+    job = connect(**raw_options).show("j")
+
+    assert job.state is UNSET
+    assert job.to_dict() == {"job_id": "j", "assess_result": {"speed": {}}}
+
+
+def test_unknown_fields_are_kept(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answer(b'{"job_id": "j", "colour": {"of": ["the", "moon"]}, "create_time": 99999999999}')
+
+    assert connect(**raw_options).show("j").to_dict() == {
+        "job_id": "j",
+        "colour": {"of": ["the", "moon"]},
+        "create_time": 99999999999,
+    }
+
+
+def test_a_compressed_answer_is_read(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answer(gzip.compress(b'{"job_id": "j", "state": null}'), "200 OK", "Content-Encoding: gzip")
+
+    assert connect(**raw_options).show("j").to_dict() == {"job_id": "j"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n\r\nnogzi",
+    ],
+    ids=["lost", "garbage", "cut off", "broken gzip"],
+)
+def test_a_broken_answer_is_a_connection_error(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], answer: bytes
+) -> None:
+    server.answers.append(answer)
+
+    with pytest.raises(APIConnectionError) as caught:
+        connect(**raw_options).show("j")
+
+    assert not isinstance(caught.value, APITimeoutError)
+    assert isinstance(caught.value.__cause__, httpx.RequestError)
+    assert caught.value.__cause__.__traceback__ is None
+    assert caught.value.__context__ is None
+
+
+def test_a_refused_connection_is_no_timeout(connect: Connect, raw_options: dict[str, Any], server: RawServer) -> None:
+    server.server_close()
+
+    with pytest.raises(APIConnectionError, match="ConnectError") as caught:
+        connect(**raw_options).show("j")
+
+    assert not isinstance(caught.value, APITimeoutError)
+
+
+def test_a_silent_server_is_a_timeout(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    # The timeout is real, and short: nobody answers, so it always runs out.
+    server.answers.append(None)
+
+    with pytest.raises(APITimeoutError, match="ReadTimeout"):
+        connect(**raw_options, timeout=0.05).show("j")
+
+
+def test_errors_pickle_to_equals(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answer(b'{"error_code": "APIGW.0308", "error_msg": "m", "request_id": "r"}', "429 Too Many Requests")
+    with pytest.raises(RateLimitError) as caught:
+        connect(**raw_options).show("j")
+
+    copy = pickle.loads(pickle.dumps(caught.value))
+
+    assert type(copy) is RateLimitError
+    assert copy.args == caught.value.args == (429, "APIGW.0308", "m", "r", caught.value.headers, caught.value.body)
+    assert str(copy) == str(caught.value) == "429 APIGW.0308: m (request ID r)"

@@ -1,0 +1,154 @@
+"""The command, as a process of its own."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from metastudio import __version__
+from metastudio_sandbox import Sandbox
+
+COMMAND = str(Path(sys.executable).with_name("metastudio"))
+REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
+
+
+def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *arguments], env=os.environ | (env or {}), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def run_on_a_terminal(*arguments: str, env: dict[str, str]) -> str:
+    """Return what a person sees, escape sequences included."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([COMMAND, *arguments], env=os.environ | env, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # Linux: the other end is closed
+                break
+            if not chunk:
+                break
+            shown += chunk
+        os.close(ours)
+        assert process.wait() == 0, shown
+    return shown.decode()
+
+
+def test_the_version() -> None:
+    assert run("--version").stdout == f"metastudio {__version__}\n"
+
+
+def test_no_arguments_show_the_help() -> None:
+    result = run()
+
+    assert result.returncode == 2
+    assert "show" in result.stdout + result.stderr
+
+
+def test_show_prints_json_where_nobody_looks(sandbox: Sandbox) -> None:
+    result = run("show", REFERENCE_JOB, REFERENCE_JOB, env=sandbox.environment)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [sandbox.jobs[REFERENCE_JOB]] * 2
+
+
+def test_show_prints_tables_for_people(sandbox: Sandbox) -> None:
+    shown = run_on_a_terminal("show", REFERENCE_JOB, env=sandbox.environment | {"COLUMNS": "120", "TERM": "xterm"})
+
+    for each in ("SUCCEED", "snr", "dnsmos_bak", "suggestion_en", "out of range (-1)", "if in seconds"):
+        assert each in shown
+
+
+def test_show_prints_json_for_people_who_ask(sandbox: Sandbox) -> None:
+    shown = run_on_a_terminal("show", "--json", REFERENCE_JOB, env=sandbox.environment)
+
+    assert json.loads(shown) == sandbox.jobs[REFERENCE_JOB]
+
+
+def test_what_the_service_says_cannot_write_on_the_terminal(sandbox: Sandbox) -> None:
+    job_id = sandbox.add_job("FAILED")
+    sandbox.jobs[job_id]["job_failed_reason"] = "\x1b]0;owned\x07 [red]not markup[/red]\r\n"
+
+    shown = run_on_a_terminal("show", job_id, env=sandbox.environment | {"COLUMNS": "120", "TERM": "xterm"})
+
+    assert "\x1b]0" not in shown
+    assert "[red]not markup[/red]" in shown
+
+
+def test_a_job_that_is_not_there_does_not_hide_the_others(sandbox: Sandbox) -> None:
+    result = run("show", "unknown", REFERENCE_JOB, env=sandbox.environment)
+
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["job_id"] == REFERENCE_JOB
+    assert "unknown: 400 MSS.00000003" in result.stderr
+
+
+def test_a_refused_signature_ends_it_at_once(sandbox: Sandbox) -> None:
+    before = len(sandbox.exchanges)
+    result = run("show", REFERENCE_JOB, REFERENCE_JOB, env=sandbox.environment | {"HUAWEICLOUD_SDK_SK": "wrong-secret"})
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "401 APIGW.0301" in result.stderr
+    assert "wrong-secret" not in result.stderr
+    assert len(sandbox.exchanges) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "j"], "METASTUDIO_REGION"),
+        (["show", "j", "--region", "cn-north-4"], "HUAWEICLOUD_SDK_PROJECT_ID"),
+        (["show", "j", "--region", "cn-north-4", "--project-id", "p"], "HUAWEICLOUD_SDK_AK"),
+        (["show", "j", "--endpoint", "http://example.com", "--project-id", "p"], "use https://example.com"),
+        (["show"], "JOB_ID"),
+        (["vanish"], "vanish"),
+        (["sandbox", "--port", "port"], "port"),
+    ],
+)
+def test_wrong_use_is_said_and_exits_with_2(arguments: list[str], message: str) -> None:
+    result = run(*arguments, env={"COLUMNS": "200"})
+
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
+def test_the_sandbox_serves_until_interrupted_and_prints_the_environment() -> None:
+    for interrupt in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen(
+            [COMMAND, "sandbox"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as served:
+            assert served.stdout
+            lines = [served.stdout.readline() for _ in range(4)]
+            script = "".join(lines) + f'"{COMMAND}" show {REFERENCE_JOB}'
+            shown = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+            served.send_signal(interrupt)
+            _, errors = served.communicate(timeout=60)
+
+        assert json.loads(shown.stdout)["job_id"] == REFERENCE_JOB
+        assert served.returncode == 0
+        assert f"{REFERENCE_JOB}  SUCCEED" in errors
+
+
+def test_a_port_in_use_is_said(sandbox: Sandbox) -> None:
+    port = sandbox.url.rpartition(":")[2]
+    result = run("sandbox", "--port", port)
+
+    assert result.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
+
+
+def test_the_demo_shows_a_job_in_each_state_and_the_wire() -> None:
+    result = run("demo", env={"COLUMNS": "120"})
+
+    assert result.returncode == 0
+    for each in ("SUCCEED", "USER_REVIEW_REJECT", "x-sdk-date", "canonical request", "SDK-HMAC-SHA256 Access=SANDBOX"):
+        assert each in result.stdout
+    assert "16 of 16 requests were signed" in result.stdout

@@ -1,0 +1,221 @@
+"""What is missing or malformed is said in the constructor or before the call goes out, with what to set."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from metastudio import (
+    AkSkAuth,
+    AsyncMetaStudio,
+    ConfigurationError,
+    Credentials,
+    MetaStudio,
+    MetaStudioError,
+    TokenAuth,
+)
+
+GOOD: dict[str, Any] = {"region": "cn-north-4", "project_id": "p", "credentials": Credentials("AK", "SK")}
+STUDIOS = pytest.mark.parametrize("studio", [MetaStudio, AsyncMetaStudio])
+
+
+def base_url(studio: MetaStudio | AsyncMetaStudio) -> str:
+    with_client = (
+        studio.client.get_httpx_client if isinstance(studio, MetaStudio) else studio.client.get_async_httpx_client
+    )
+    return str(with_client().base_url)
+
+
+@STUDIOS
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"region": None}, "METASTUDIO_REGION"),
+        ({"region": "mars-1"}, "unknown region 'mars-1': it is one of cn-north-4, cn-east-3, ap-southeast-3"),
+        ({"region": ""}, "unknown region ''"),
+        ({"endpoint": "https://example.com"}, "region or endpoint, not both"),
+        ({"project_id": None}, "HUAWEICLOUD_SDK_PROJECT_ID"),
+        ({"project_id": ""}, "project_id must be"),
+        ({"project_id": "a/b"}, "project_id must be"),
+        ({"project_id": ".."}, "project_id must be"),
+        ({"credentials": None}, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"),
+        ({"credentials": ("AK", "SK")}, "credentials must be a Credentials"),
+        ({"auth": TokenAuth("t")}, "credentials or auth, not both"),
+        ({"credentials": None, "auth": ("user", "password")}, "auth must be"),
+        ({"app_user_id": "用户"}, "app_user_id must be printable ASCII"),
+        ({"app_user_id": "a\r\nX-Evil: 1"}, "app_user_id must be printable ASCII"),
+        ({"app_user_id": ""}, "app_user_id must be printable ASCII"),
+        ({"timeout": 0}, "timeout must be"),
+        ({"timeout": -1.0}, "timeout must be"),
+        ({"timeout": float("nan")}, "timeout must be"),
+        ({"timeout": float("inf")}, "timeout must be"),
+        ({"timeout": True}, "timeout must be"),
+        ({"timeout": "10"}, "timeout must be"),
+    ],
+)
+def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], change: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(message)) as caught:
+        studio(**GOOD | change)
+
+    assert isinstance(caught.value, MetaStudioError)
+    assert isinstance(caught.value, ValueError)
+
+
+@STUDIOS
+@pytest.mark.parametrize(
+    ("endpoint", "message"),
+    [
+        ("metastudio.example.com", "must look like https://"),
+        ("ftp://example.com", "must look like https://"),
+        ("https://", "must look like https://"),
+        ("https://example.com:port", "must look like https://"),
+        ("https://[::1", "must look like https://"),
+        (7, "must look like https://"),
+        ("http://example.com", "use https://example.com"),
+        ("http://localhost.example.com", "plain http"),
+        ("http://127.0.0.1.example.com", "plain http"),
+        ("http://127.evil", "plain http"),
+        ("http://10.0.0.1", "plain http"),
+        ("http://169.254.169.254", "plain http"),
+        ("https://user:hunter2@example.com", "no user"),
+        ("https://example.com/prefix", "no user, path"),
+        ("https://example.com?a=1", "no user, path"),
+        ("https://example.com#a", "no user, path"),
+        ("user:hunter2@example.com", "must look like https://"),
+    ],
+)
+def test_a_wrong_endpoint_is_said(studio: type[MetaStudio | AsyncMetaStudio], endpoint: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(message)) as caught:
+        studio(endpoint=endpoint, project_id="p", credentials=Credentials("AK", "SK"))
+
+    assert "hunter2" not in str(caught.value)
+
+
+@STUDIOS
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://example.com", "https://example.com:8443/", "http://localhost:1", "http://127.8.9.1:1", "http://[::1]:1"],
+)
+def test_a_good_endpoint_is_taken(studio: type[MetaStudio | AsyncMetaStudio], endpoint: str) -> None:
+    made = studio(endpoint=endpoint, project_id="p", credentials=Credentials("AK", "SK"))
+
+    assert base_url(made).rstrip("/") == endpoint.rstrip("/")
+
+
+@STUDIOS
+def test_a_region_gives_its_endpoint(studio: type[MetaStudio | AsyncMetaStudio]) -> None:
+    assert base_url(studio(**GOOD)) == "https://metastudio.cn-north-4.myhuaweicloud.com"
+
+
+@STUDIOS
+def test_the_environment_fills_in_and_an_argument_beats_it(
+    studio: type[MetaStudio | AsyncMetaStudio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METASTUDIO_REGION", "cn-east-3")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "from-environment")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", "AK")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "SK")
+
+    assert base_url(studio()) == "https://metastudio.cn-east-3.myhuaweicloud.com"
+    assert studio().project_id == "from-environment"
+    assert base_url(studio(region="cn-north-4")) == "https://metastudio.cn-north-4.myhuaweicloud.com"
+    assert studio(project_id="argument").project_id == "argument"
+
+    monkeypatch.setenv("METASTUDIO_ENDPOINT", "http://localhost:1")
+    assert base_url(studio()) == "http://localhost:1"
+    assert base_url(studio(region="cn-north-4")) == "https://metastudio.cn-north-4.myhuaweicloud.com"
+
+
+@pytest.mark.parametrize(("there", "missing"), [("AK", "SK"), ("SK", "AK")])
+def test_half_a_key_pair_in_the_environment_is_said(monkeypatch: pytest.MonkeyPatch, there: str, missing: str) -> None:
+    monkeypatch.setenv(f"HUAWEICLOUD_SDK_{there}", "half")
+    monkeypatch.setenv("METASTUDIO_AUTH_TOKEN", "token")
+
+    with pytest.raises(
+        ConfigurationError, match=f"HUAWEICLOUD_SDK_{there} is set but HUAWEICLOUD_SDK_{missing} is not"
+    ):
+        MetaStudio(region="cn-north-4", project_id="p")
+
+
+def test_with_a_pair_and_a_token_in_the_environment_the_pair_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METASTUDIO_AUTH_TOKEN", "token")
+    assert one_request().headers["X-Auth-Token"] == "token"
+
+    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", "AK")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "SK")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SECURITY_TOKEN", "temporary")
+    headers = one_request().headers
+    assert "X-Auth-Token" not in headers
+    assert "Access=AK" in headers["Authorization"]
+    assert headers["X-Security-Token"] == "temporary"
+
+
+def one_request() -> httpx.Request:
+    """Return the request that a client sends which takes its keys from the environment."""
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, json={})
+
+    with MetaStudio(region="cn-north-4", project_id="p", transport=httpx.MockTransport(answer)) as studio:
+        studio.short_jobs.show("j")
+    return requests[0]
+
+
+@pytest.mark.parametrize("job_id", ["", ".", "..", "a/b", "a b", "a\n", "ä", "a%2Fb", None, 7])
+def test_a_malformed_job_id_is_said_before_anything_is_sent(job_id: Any) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        pytest.fail("a request went out")
+
+    studio = MetaStudio(**GOOD, transport=httpx.MockTransport(answer))
+    with studio, pytest.raises(ConfigurationError, match="job_id must be letters, digits"):
+        studio.short_jobs.show(job_id)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("", "SK"),
+        ("AK", ""),
+        ("AK", "SK\n"),
+        ("ÄK", "SK"),
+        (None, "SK"),
+        ("AK", None),
+        ("AK", "SK", ""),
+        ("A K ", "SK"),
+    ],
+)
+def test_malformed_keys_are_said_without_showing_them(arguments: Any) -> None:
+    with pytest.raises(ConfigurationError, match="must be printable ASCII") as caught:
+        Credentials(*arguments)
+
+    assert "SK\n" not in str(caught.value)
+
+
+def test_credentials_show_the_access_key_only() -> None:
+    shown = repr(Credentials("AK", "the-secret", "the-token"))
+
+    assert shown == "Credentials(ak='AK', sk='***', security_token='***')"
+
+
+@pytest.mark.parametrize("token", ["", "a\n", "ä", None, 7])
+def test_a_malformed_token_is_said(token: Any) -> None:
+    with pytest.raises(ConfigurationError, match="token must be"):
+        TokenAuth(token)
+
+
+@pytest.mark.parametrize("auth", [AkSkAuth(lambda: None), TokenAuth(lambda: "")])  # type: ignore[arg-type, return-value]  # wrong on purpose
+def test_a_callable_that_returns_something_else_is_said(auth: httpx.Auth) -> None:
+    studio = MetaStudio(region="cn-north-4", project_id="p", auth=auth)
+    with studio, pytest.raises(ConfigurationError, match="callable"):
+        studio.short_jobs.show("j")
+
+
+def test_a_proxy_of_the_environment_does_not_come_between_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+
+    with MetaStudio(endpoint="http://localhost:9", project_id="p", credentials=Credentials("AK", "SK")) as studio:
+        assert not studio.client.get_httpx_client().trust_env
