@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from leaks import pytest_runtest_makereport
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, ShortJob
 from metastudio_sandbox import Sandbox
 from raw_server import RawServer, raw_server
@@ -16,6 +18,8 @@ class Session(Protocol):
 
     def show(self, job_id: str) -> ShortJob: ...
 
+
+__all__ = ["pytest_runtest_makereport"]  # a hook: pytest finds it here
 
 Connect = Callable[..., Session]
 
@@ -70,8 +74,9 @@ def options(sandbox: Sandbox) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the machine's own settings."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID", "CREDENTIALS_FILE"):
         monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}", raising=False)
     for name in ("REGION", "ENDPOINT", "AUTH_TOKEN"):

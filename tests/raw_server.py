@@ -20,6 +20,7 @@ class RawServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: deque[bytes | None] = deque()
         self.requests: list[bytes] = []
+        self.asked = threading.Semaphore(0)  # one for each request
         self.over = threading.Event()
 
     @property
@@ -43,6 +44,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 return
             request += line
         self.server.requests.append(request)
+        self.server.asked.release()
         answer = self.server.answers.popleft() if self.server.answers else b""
         if answer is None:
             self.server.over.wait()

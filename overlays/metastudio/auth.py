@@ -1,44 +1,82 @@
 """The two ways to authenticate, as `httpx.Auth`: they work on any `httpx.Client` and `httpx.AsyncClient`."""
 
-from collections.abc import Callable, Generator
-from datetime import UTC, datetime
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
 
+import attrs
 import httpx
 
-from . import checks, signing
+from . import checks, lockout, signing
 from .credentials import Credentials, CredentialsSource, Secret
-from .errors import ConfigurationError
+from .errors import AuthenticationError, ConfigurationError, status_error
+from .flows import SteppedAuth, Steps, send, wait
+from .signed_request import body, sign
+
+#: The gateway refuses a date that is 15 minutes off; from this difference on, it is our clock that is taken for wrong.
+MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
+
+_REFUSED_BEFORE: Final = "Not sent: the request that went ahead with this key was refused, as this one would be"
+
+_log = logging.getLogger("metastudio")
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class AkSkAuth(httpx.Auth):
+class AkSkAuth(SteppedAuth):
     """Signs each request with SDK-HMAC-SHA256, for any Huawei Cloud service.
+
+    Where the gateway refuses a signature and its clock is more than five minutes off ours, the offset is corrected for
+    that endpoint and the request signed and sent once more. Any other refusal is left as it is, and the key is kept
+    from being locked: see `metastudio.lockout`.
 
     Args:
         credentials: A key pair, or a callable that returns one; it is asked before each signature.
         project_id: Sent and signed as `X-Project-Id`, which regional services ask for.
-        now: The clock, in UTC.
+        now: The clock, aware of its time zone.
 
     Raises:
-        ConfigurationError: An argument is malformed.
+        ConfigurationError: An argument is malformed, or a request would go to another machine over plain http.
+        AuthenticationError: While it is not known whether the key is good, another request with it was refused; or it
+            was refused three times in a row. The request was not sent.
     """
 
     def __init__(
-        self, credentials: CredentialsSource, project_id: str | None = None, *, now: Callable[[], datetime] = _now
+        self,
+        credentials: CredentialsSource,
+        project_id: str | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if not isinstance(credentials, Credentials) and not callable(credentials):
             raise ConfigurationError("credentials must be a Credentials(ak, sk) or a callable that returns one")
         self._credentials = credentials
         self._project_id = None if project_id is None else checks.path_id("project_id", project_id)
         self._now = now
+        self._offsets: dict[bytes, timedelta] = {}
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sign `request` and send it."""
-        sign(request, self._current_credentials(), self._project_id, self._now())
-        yield request
+    def steps(self, request: httpx.Request) -> Steps[None]:
+        """Authenticate `request` and send it."""
+        _refuse_plain_http(request)
+        credentials = self._current_credentials()
+        state = lockout.of(credentials, request.url.netloc)
+        while (outcome := state.enter()) is not None:
+            if refusal := (yield from wait(outcome)):
+                raise attrs.evolve(refusal, hint=_REFUSED_BEFORE)
+        noted = False
+        try:
+            response = yield from send(self._signed(request, credentials))
+            if self._corrects_clock(request, response):
+                response = yield from send(self._signed(request, self._current_credentials()))
+            noted = _note(state, response)
+        finally:
+            if not noted:
+                state.left()
+
+    def _signed(self, request: httpx.Request, credentials: Credentials) -> httpx.Request:
+        offset = self._offsets.get(request.url.netloc, timedelta())
+        sign(request, credentials, self._project_id, self._now() + offset)
+        return request
 
     def _current_credentials(self) -> Credentials:
         if isinstance(self._credentials, Credentials):
@@ -48,15 +86,31 @@ class AkSkAuth(httpx.Auth):
             raise ConfigurationError(f"the credentials callable returned {type(credentials)}, not Credentials")
         return credentials
 
+    def _corrects_clock(self, request: httpx.Request, response: httpx.Response) -> bool:
+        """Correct our offset to the endpoint's clock, if that is why it refused; tell whether to send again."""
+        if not _is_gateway_error(response, "0301") or (theirs := _date(response)) is None:
+            return False
+        signed = datetime.strptime(request.headers["X-Sdk-Date"], signing.DATE_FORMAT).replace(tzinfo=UTC)
+        if abs(theirs - signed) <= MAX_CLOCK_DIFFERENCE:
+            return False
+        endpoint, offset = request.url.netloc, theirs - self._now()
+        if abs(offset - self._offsets.get(endpoint, timedelta())) > MAX_CLOCK_DIFFERENCE:
+            self._offsets[endpoint] = offset
+            _log.warning(
+                "The clock of %s is %.0f s ahead of ours: corrected", endpoint.decode(), offset.total_seconds()
+            )
+        return body(request) is not None  # a stream is used up
 
-class TokenAuth(httpx.Auth):
+
+class TokenAuth(SteppedAuth):
     """Sends an IAM user token as `X-Auth-Token`. The token must have project scope; it is valid for 24 hours.
 
     Args:
-        token: The token, or a callable that returns one; it is asked before each request.
+        token: The token, or a callable that returns one. It is asked before each request, and once more when the
+            gateway says that the token must be renewed (`APIGW.0307`); the request is then sent once more.
 
     Raises:
-        ConfigurationError: The token is empty or not printable ASCII.
+        ConfigurationError: The token is empty or not printable ASCII, or would go to another machine over plain http.
     """
 
     def __init__(self, token: str | Callable[[], str]) -> None:
@@ -67,56 +121,47 @@ class TokenAuth(httpx.Auth):
             raise ConfigurationError("token must be a string or a callable that returns one")
         self._token = token
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Put the token on `request` and send it."""
-        request.headers["X-Auth-Token"] = self._current_token()
-        yield request
+    def steps(self, request: httpx.Request) -> Steps[None]:
+        """Authenticate `request` and send it."""
+        _refuse_plain_http(request)
+        response = yield from send(self._with_token(request))
+        if callable(self._token) and _is_gateway_error(response, "0307") and body(request) is not None:
+            yield from send(self._with_token(request))
 
-    def _current_token(self) -> str:
-        if isinstance(self._token, str):
-            return self._token
-        return checks.header_value("the token from the callable", Secret(self._token()))
-
-
-def sign(request: httpx.Request, credentials: Credentials, project_id: str | None, now: datetime) -> None:
-    """Sign `request` in place; what an earlier signature left on it is replaced."""
-    headers = request.headers
-    date = now.strftime(signing.DATE_FORMAT)
-    for name in ("Authorization", "X-Security-Token"):
-        headers.pop(name, None)
-    headers["X-Sdk-Date"] = date
-    if project_id is not None:
-        headers["X-Project-Id"] = project_id
-    if credentials.security_token is not None:
-        headers["X-Security-Token"] = credentials.security_token
-    body = _body(request)
-    if body is None:
-        headers["X-Sdk-Content-Sha256"] = signing.UNSIGNED_PAYLOAD
-    values = _wire_headers(request)
-    signed_headers = sorted(name for name in values if _is_signed(name, body))
-    payload_hash = values.get("x-sdk-content-sha256") or signing.hash_hex(body or b"")
-    target = request.url.raw_path.decode("ascii")
-    canonical = signing.canonical_request(request.method.upper(), target, values, signed_headers, payload_hash)
-    signature = signing.signature(credentials.sk, signing.string_to_sign(canonical, date))
-    headers["Authorization"] = signing.authorization(credentials.ak, signed_headers, signature)
+    def _with_token(self, request: httpx.Request) -> httpx.Request:
+        request.headers["X-Auth-Token"] = (
+            self._token
+            if isinstance(self._token, str)
+            else checks.header_value("the token from the callable", Secret(self._token()))
+        )
+        return request
 
 
-def _body(request: httpx.Request) -> bytes | None:
-    """Return the body, or None for one that is streamed: it is not read into memory to be hashed."""
+def _refuse_plain_http(request: httpx.Request) -> None:
+    if request.url.scheme != "https" and not checks.is_loopback(request.url.host):
+        raise ConfigurationError(f"{request.url.host}: plain http would show the credentials to the network; use https")
+
+
+def _is_gateway_error(response: httpx.Response, code: str) -> bool:
+    return response.is_error and status_error(response).gateway_code == code
+
+
+def _date(response: httpx.Response) -> datetime | None:
     try:
-        return request.content
-    except httpx.RequestNotRead:
+        date = parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, ValueError):
         return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def _is_signed(name: str, body: bytes | None) -> bool:
-    # Everything else may be rewritten on the way by a proxy.
-    return name == "host" or name.startswith("x-") or (name == "content-type" and body != b"")
-
-
-def _wire_headers(request: httpx.Request) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for raw_name, raw_value in request.headers.raw:
-        name, value = raw_name.decode("ascii").lower(), raw_value.decode("utf-8", "surrogateescape")
-        values[name] = f"{values[name]}, {value}" if name in values else value
-    return values
+def _note(state: lockout.Lockout, response: httpx.Response) -> bool:
+    """Tell `state` what the response says about the key; return whether it says anything."""
+    error = status_error(response) if response.is_error else None
+    if isinstance(error, AuthenticationError):
+        state.refused(error)
+        return True
+    # An error of the service itself, not of the gateway before it: the signature had passed.
+    if response.is_success or (error is not None and error.error_code and error.gateway_code is None):
+        state.accepted()
+        return True
+    return False

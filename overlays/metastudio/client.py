@@ -8,10 +8,9 @@ import httpx
 from metastudio_client import Client
 
 from . import checks
-from . import credentials as credential_sources
 from ._version import __version__
 from .auth import AkSkAuth, TokenAuth
-from .credentials import CredentialsSource, variable
+from .credentials import CredentialsSource, from_environment, profile, secret_variable, variable
 from .errors import ConfigurationError, printable
 from .short_jobs import AsyncShortJobs, ShortJobs
 from .transport import AsyncClient, SyncClient
@@ -47,9 +46,10 @@ class _Studio(Generic[TransportT]):
         Args:
             region: A region of the service, `cn-north-4` for example; or `METASTUDIO_REGION`.
             endpoint: `https://host[:port]` instead of a region; or `METASTUDIO_ENDPOINT`. Plain http to loopback.
-            project_id: The project's ID in that region; or `HUAWEICLOUD_SDK_PROJECT_ID`.
+            project_id: The project's ID in that region; or `HUAWEICLOUD_SDK_PROJECT_ID`, or the profile file.
             credentials: A key pair, or a callable that returns one and is asked before each signature; or
-                `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, with `HUAWEICLOUD_SDK_SECURITY_TOKEN` for temporary keys.
+                `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, with `HUAWEICLOUD_SDK_SECURITY_TOKEN` for temporary keys;
+                or the profile file.
             auth: An `AkSkAuth`, `TokenAuth` or any `httpx.Auth`, instead of `credentials`; or `METASTUDIO_AUTH_TOKEN`.
             app_user_id: Sent as `X-App-UserId` with every call: the ID of your own user, in printable ASCII.
             timeout: Seconds for each phase of one attempt (connect, write, read), or an `httpx.Timeout`.
@@ -143,7 +143,9 @@ def _endpoint(region: str | None, endpoint: str | None) -> str:
 
 
 def _project_id(project_id: str | None) -> str:
-    value = variable("HUAWEICLOUD_SDK_PROJECT_ID") if project_id is None else project_id
+    value = project_id
+    if value is None:
+        value = variable("HUAWEICLOUD_SDK_PROJECT_ID") or profile().project_id()
     if value is None:
         raise ConfigurationError(
             "no project ID: pass project_id=… or set HUAWEICLOUD_SDK_PROJECT_ID (the console shows it for each region "
@@ -159,13 +161,16 @@ def _auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, projec
         if not isinstance(auth, httpx.Auth):
             raise ConfigurationError("auth must be an AkSkAuth, a TokenAuth or another httpx.Auth")
         return auth
-    if found := credentials or credential_sources.from_environment():
+    if found := credentials or from_environment():
         return AkSkAuth(found, project_id)
-    if token := variable("METASTUDIO_AUTH_TOKEN"):
+    if token := secret_variable("METASTUDIO_AUTH_TOKEN"):
         return TokenAuth(token)
+    file = profile()
+    if found := file.credentials():
+        return AkSkAuth(found, project_id)
     raise ConfigurationError(
-        "no credentials: pass credentials=Credentials(ak, sk), or set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or "
-        "METASTUDIO_AUTH_TOKEN"
+        "no credentials. Looked at: the arguments credentials and auth (not given); HUAWEICLOUD_SDK_AK and "
+        f"HUAWEICLOUD_SDK_SK (not set); METASTUDIO_AUTH_TOKEN (not set); {file.path} ({file.note})"
     )
 
 

@@ -67,6 +67,7 @@ class APIStatusError(MetaStudioError):
         request_id: From the body or from `X-Request-Id`; quote it when asking for support.
         headers: The response's headers.
         body: The response's body, as it came.
+        hint: What to do about it, where there is something to say.
     """
 
     status_code: int
@@ -75,12 +76,21 @@ class APIStatusError(MetaStudioError):
     request_id: str | None
     headers: httpx.Headers
     body: bytes
+    hint: str | None = None
+
+    @property
+    def gateway_code(self) -> str | None:
+        """The number of a gateway's code, `0301` for `APIGW.0301` (which some pages spell `APIG.0301`), or None."""
+        system, _, number = (self.error_code or "").partition(".")
+        return number if system in {"APIGW", "APIG"} else None
 
     def __str__(self) -> str:
         message = self.error_msg or (None if self.error_code else _excerpt(self.body)) or "no message"
         parts = [printable(f"{self.status_code} {self.error_code or '(no error code)'}: {message}")]
         if self.request_id:
             parts.append(printable(f"(request ID {self.request_id})", limit=80))
+        if self.hint:
+            parts.append(f"- {self.hint}")
         return " ".join(parts)
 
 

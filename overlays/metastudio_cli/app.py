@@ -1,14 +1,17 @@
 """The subcommands. Exit codes: 0 done, 1 the service said no or did not answer, 2 wrong use or configuration."""
 
 import json
+import logging
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 
@@ -19,9 +22,11 @@ from metastudio import (
     MetaStudioError,
     PermissionDeniedError,
     __version__,
+    signed_request,
 )
+from metastudio.credentials import from_environment, profile, variable
 
-from . import render
+from . import render, sign_report
 
 app = typer.Typer(
     help="Query Huawei Cloud MetaStudio's short jobs. Keys come from the environment: HUAWEICLOUD_SDK_AK, "
@@ -56,7 +61,13 @@ def _complain(error: MetaStudioError, about: str = "") -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is sent and answered.")] = False,
+) -> None:
+    if verbose:
+        logging.basicConfig(format="%(asctime)s %(message)s")
+        logging.getLogger("metastudio").setLevel(logging.DEBUG)
     if version:
         typer.echo(f"metastudio {__version__}")
         raise typer.Exit
@@ -88,6 +99,36 @@ def show(
                     out.print(render.short_job(job))
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def sign(
+    url: Annotated[str, typer.Argument(help="The URL, percent-encoded as it is to be sent.")],
+    method: Annotated[str, typer.Option("--request", "-X", help="The HTTP method.")] = "GET",
+    header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME:VALUE")] = None,
+    data: Annotated[str, typer.Option("--data", "-d", help="The body.")] = "",
+    project_id: ProjectId = None,
+) -> None:
+    """Print how a request is signed, and a curl command that sends it: to find out why a signature is refused."""
+    with _exit_codes():
+        request = _request(method, url, header or [], data)
+        pair = from_environment() or profile().credentials()
+        if pair is None:
+            raise ConfigurationError("no key pair: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK")
+        project = project_id or variable("HUAWEICLOUD_SDK_PROJECT_ID") or profile().project_id()
+        stages = signed_request.sign(request, pair, project, datetime.now(UTC))
+    typer.echo(sign_report.report(request, stages))
+
+
+def _request(method: str, url: str, header: list[str], data: str) -> httpx.Request:
+    headers = [(name, value.strip()) for name, _, value in (each.partition(":") for each in header)]
+    try:
+        request = httpx.Request(method.upper(), url, headers=headers, content=data or None)
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise ConfigurationError(f"no request can be made of these arguments: {error}") from None
+    if not request.url.host or not all(name for name, _ in headers):
+        raise ConfigurationError("URL must look like https://host/path, and a header like NAME:VALUE")
+    return request
 
 
 @app.command()

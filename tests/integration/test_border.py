@@ -206,5 +206,7 @@ def test_errors_pickle_to_equals(connect: Connect, server: RawServer, raw_option
     copy = pickle.loads(pickle.dumps(caught.value))
 
     assert type(copy) is RateLimitError
-    assert copy.args == caught.value.args == (429, "APIGW.0308", "m", "r", caught.value.headers, caught.value.body)
+    assert (
+        copy.args == caught.value.args == (429, "APIGW.0308", "m", "r", caught.value.headers, caught.value.body, None)
+    )
     assert str(copy) == str(caught.value) == "429 APIGW.0308: m (request ID r)"

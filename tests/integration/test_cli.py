@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -152,3 +153,63 @@ def test_the_demo_shows_a_job_in_each_state_and_the_wire() -> None:
     for each in ("SUCCEED", "USER_REVIEW_REJECT", "x-sdk-date", "canonical request", "SDK-HMAC-SHA256 Access=SANDBOX"):
         assert each in result.stdout
     assert "16 of 16 requests were signed" in result.stdout
+
+
+JOB_URL = "/v1/{project}/voice-training-manage/user/short-jobs/" + REFERENCE_JOB
+
+
+@pytest.mark.parametrize("security_token", [None, "the-security-token"])
+def test_sign_prints_a_curl_command_that_works_and_no_secret(sandbox: Sandbox, security_token: str | None) -> None:
+    env = sandbox.environment | ({"HUAWEICLOUD_SDK_SECURITY_TOKEN": security_token} if security_token else {})
+    url = sandbox.url + JOB_URL.format(project=sandbox.project_id) + "?b=%20&a"
+
+    result = run("sign", url, "-H", "X-App-UserId: it's me", env=env)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert sandbox.credentials.sk not in result.stdout
+    assert "the-security-token" not in result.stdout
+    canonical = sandbox_canonical_request(result.stdout)
+    command = result.stdout[result.stdout.index("\ncurl ") :]
+    answer = subprocess.run(
+        ["bash", "-c", command], env=os.environ | env, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert json.loads(answer.stdout) == sandbox.jobs[REFERENCE_JOB]
+    assert (sandbox.exchanges[-1].canonical_request or "").replace("the-security-token", "***") == canonical
+
+
+def sandbox_canonical_request(output: str) -> str:
+    return output.removeprefix("# canonical request\n").partition("\n\n# string to sign")[0]
+
+
+def test_sign_signs_a_body(sandbox: Sandbox) -> None:
+    url = sandbox.url + "/v1/x"
+
+    result = run("sign", url, "-X", "post", "-d", '{"name": "it\'s"}', env=sandbox.environment)
+
+    command = result.stdout[result.stdout.index("\ncurl ") :]
+    assert "--request POST" in command
+    assert json.loads(shlex.split(command)[-1]) == {"name": "it's"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["https://"], ["not a url"], ["https://[::1"], ["https://example.com", "-H", ": x"], ["https://e", "-H", "a: ü"]],
+)
+def test_sign_says_what_is_wrong(sandbox: Sandbox, arguments: list[str]) -> None:
+    result = run("sign", *arguments, env=sandbox.environment)
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("metastudio: ")
+
+
+def test_sign_needs_a_key_pair() -> None:
+    result = run("sign", "https://example.com")
+
+    assert (result.returncode, "HUAWEICLOUD_SDK_AK" in result.stderr) == (2, True)
+
+
+def test_verbose_logs_the_exchange_and_no_secret(sandbox: Sandbox) -> None:
+    result = run("--verbose", "show", REFERENCE_JOB, env=sandbox.environment)
+
+    assert f"short-jobs/{REFERENCE_JOB}: 200, request ID" in result.stderr
+    assert sandbox.credentials.sk not in result.stderr

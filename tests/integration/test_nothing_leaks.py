@@ -1,0 +1,111 @@
+"""No secret in anything that an error, a traceback with locals or a log shows, however a call ends.
+
+What the rest of the suite printed, logged and raised is looked at by `leaks`, after each test.
+"""
+
+import logging
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from traceback import TracebackException
+from typing import Any
+
+import httpx
+import pytest
+
+from conftest import Connect
+from leaks import shown
+from metastudio import AkSkAuth, Credentials, MetaStudio, MetaStudioError, TokenAuth
+from raw_server import RawServer
+
+SECRETS = ("the-secret-access-key", "the-security-token", "the-user-token")
+
+
+def key_pair() -> AkSkAuth:
+    return AkSkAuth(Credentials("AK", SECRETS[0], SECRETS[1]), "p")
+
+
+def user_token() -> TokenAuth:
+    return TokenAuth(SECRETS[2])
+
+
+@pytest.mark.parametrize("make_auth", [key_pair, user_token])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhtml",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n" + b'{"assess_result":"a"}',
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["lost", "garbage", "cut off", "no JSON", "wrong shape", "refused", "bad gateway"],
+)
+def test_however_a_call_ends(
+    connect: Connect,
+    server: RawServer,
+    make_auth: Callable[[], httpx.Auth],
+    answer: bytes,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server.answers.append(answer)
+    with caplog.at_level(logging.DEBUG), pytest.raises(MetaStudioError) as caught:
+        connect(endpoint=server.url, project_id="p", auth=make_auth()).show("j")
+
+    everything = shown(caught.value) + caplog.text
+    assert "metastudio" in everything
+    assert not [secret for secret in SECRETS if secret in everything]
+
+
+def test_the_objects_themselves() -> None:
+    with MetaStudio(region="cn-north-4", project_id="p", auth=key_pair()) as studio:
+        objects: list[Any] = [studio, studio.client, studio.short_jobs, key_pair(), user_token()]
+        shown_by_them = "".join(f"{each!r} {vars(each)}" for each in objects if hasattr(each, "__dict__"))
+
+    assert "AkSkAuth" in shown_by_them
+    assert not [secret for secret in SECRETS if secret in shown_by_them]
+
+
+def test_credentials_have_no_vars_and_a_masked_repr() -> None:
+    credentials = Credentials("AK", SECRETS[0], SECRETS[1])
+
+    assert repr(credentials) == "Credentials(ak='AK', sk='***', security_token='***')"
+    assert not hasattr(credentials, "__dict__")
+    assert pickle.loads(pickle.dumps(credentials)) == credentials
+
+
+@pytest.mark.parametrize("arguments", [("AK", "secret\nsecret"), ("AK", "sk", "secret\nsecret")])
+def test_a_malformed_secret(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(MetaStudioError) as caught:
+        Credentials(*arguments)
+
+    trace = TracebackException.from_exception(caught.value, capture_locals=True)
+    inside = [frame for frame in trace.stack if Path(frame.filename) != Path(__file__)]
+    assert inside
+    assert "secret" not in repr([frame.locals for frame in inside])
+
+
+def test_a_redirect_is_not_followed_to_another_host(connect: Connect, server: RawServer) -> None:
+    server.answer(b"", "307 Temporary Redirect", f"Location: {server.url.replace('127.0.0.1', 'localhost')}/elsewhere")
+
+    with pytest.raises(MetaStudioError, match="307"):
+        connect(endpoint=server.url, project_id="p", auth=user_token()).show("j")
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("make_auth", [key_pair, user_token])
+@pytest.mark.parametrize("url", ["http://example.com/", "http://10.1.2.3/", "http://127.0.0.1.example.com/"])
+def test_plain_http_to_another_machine_is_refused_before_anything_is_sent(
+    make_auth: Callable[[], httpx.Auth], url: str
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        pytest.fail("a request went out")
+
+    with (
+        httpx.Client(auth=make_auth(), transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(MetaStudioError, match="plain http"),
+    ):
+        client.get(url)
