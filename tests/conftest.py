@@ -92,5 +92,5 @@ def server() -> Iterator[RawServer]:
 
 @pytest.fixture
 def raw_options(server: RawServer) -> dict[str, Any]:
-    """What a client needs to talk to `server`."""
-    return {"endpoint": server.url, "project_id": "p", "credentials": Credentials("AK", "SK")}
+    """What a client needs to talk to `server`; it does not retry."""
+    return {"endpoint": server.url, "project_id": "p", "credentials": Credentials("AK", "SK"), "max_retries": 0}

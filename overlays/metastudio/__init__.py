@@ -19,8 +19,11 @@ from .errors import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
+    ShortJobFailed,
+    WaitTimeout,
 )
 from .short_jobs import AsyncShortJobs, ShortJobs
+from .waiting import Outcome
 
 __all__ = [
     "APIConnectionError",
@@ -42,10 +45,13 @@ __all__ = [
     "MetaStudio",
     "MetaStudioError",
     "NotFoundError",
+    "Outcome",
     "PermissionDeniedError",
     "RateLimitError",
     "ShortJob",
+    "ShortJobFailed",
     "ShortJobs",
     "TokenAuth",
+    "WaitTimeout",
     "__version__",
 ]

@@ -1,6 +1,5 @@
 """The two ways to authenticate, as `httpx.Auth`: they work on any `httpx.Client` and `httpx.AsyncClient`."""
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -13,14 +12,13 @@ from . import checks, lockout, signing
 from .credentials import Credentials, CredentialsSource, Secret
 from .errors import AuthenticationError, ConfigurationError, status_error
 from .flows import SteppedAuth, Steps, send, wait
+from .log import log
 from .signed_request import body, sign
 
 #: The gateway refuses a date that is 15 minutes off; from this difference on, it is our clock that is taken for wrong.
 MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
 
 _REFUSED_BEFORE: Final = "Not sent: the request that went ahead with this key was refused, as this one would be"
-
-_log = logging.getLogger("metastudio")
 
 
 class AkSkAuth(SteppedAuth):
@@ -60,7 +58,7 @@ class AkSkAuth(SteppedAuth):
         _refuse_plain_http(request)
         credentials = self._current_credentials()
         state = lockout.of(credentials, request.url.netloc)
-        while (outcome := state.enter()) is not None:
+        while (outcome := state.enter(request)) is not None:
             if refusal := (yield from wait(outcome)):
                 raise attrs.evolve(refusal, hint=_REFUSED_BEFORE)
         noted = False
@@ -71,7 +69,7 @@ class AkSkAuth(SteppedAuth):
             noted = _note(state, response)
         finally:
             if not noted:
-                state.left()
+                state.left(request)
 
     def _signed(self, request: httpx.Request, credentials: Credentials) -> httpx.Request:
         offset = self._offsets.get(request.url.netloc, timedelta())
@@ -96,9 +94,7 @@ class AkSkAuth(SteppedAuth):
         endpoint, offset = request.url.netloc, theirs - self._now()
         if abs(offset - self._offsets.get(endpoint, timedelta())) > MAX_CLOCK_DIFFERENCE:
             self._offsets[endpoint] = offset
-            _log.warning(
-                "The clock of %s is %.0f s ahead of ours: corrected", endpoint.decode(), offset.total_seconds()
-            )
+            log.warning("The clock of %s is %.0f s ahead of ours: corrected", endpoint.decode(), offset.total_seconds())
         return body(request) is not None  # a stream is used up
 
 
@@ -143,7 +139,7 @@ def _refuse_plain_http(request: httpx.Request) -> None:
 
 
 def _is_gateway_error(response: httpx.Response, code: str) -> bool:
-    return response.is_error and status_error(response).gateway_code == code
+    return response.is_client_error and status_error(response).gateway_code == code
 
 
 def _date(response: httpx.Response) -> datetime | None:
@@ -156,7 +152,7 @@ def _date(response: httpx.Response) -> datetime | None:
 
 def _note(state: lockout.Lockout, response: httpx.Response) -> bool:
     """Tell `state` what the response says about the key; return whether it says anything."""
-    error = status_error(response) if response.is_error else None
+    error = status_error(response) if response.is_client_error else None
     if isinstance(error, AuthenticationError):
         state.refused(error)
         return True

@@ -37,6 +37,28 @@ def header_value(name: str, value: str) -> str:
     return value
 
 
+def number(name: str, value: float) -> float:
+    """Return `value` if it is a finite number above 0.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ConfigurationError(f"{name} must be a number above 0, not {printable(repr(value), 60)}")
+    return value
+
+
+def count(name: str, value: int, least: int = 0) -> int:
+    """Return `value` if it is a whole number of at least `least`.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(f"{name} must be a whole number of at least {least}, not {printable(repr(value), 60)}")
+    return value
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether `host` is this machine: a loopback address, or exactly `localhost`."""
     try:

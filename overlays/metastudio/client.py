@@ -37,6 +37,8 @@ class _Studio(Generic[TransportT]):
         auth: httpx.Auth | None = None,
         app_user_id: str | None = None,
         timeout: float | httpx.Timeout = 30.0,
+        max_retries: int = 2,
+        total_timeout: float = 120.0,
         verify: ssl.SSLContext | bool = True,
         proxy: str | httpx.Proxy | None = None,
         transport: TransportT | None = None,
@@ -53,6 +55,8 @@ class _Studio(Generic[TransportT]):
             auth: An `AkSkAuth`, `TokenAuth` or any `httpx.Auth`, instead of `credentials`; or `METASTUDIO_AUTH_TOKEN`.
             app_user_id: Sent as `X-App-UserId` with every call: the ID of your own user, in printable ASCII.
             timeout: Seconds for each phase of one attempt (connect, write, read), or an `httpx.Timeout`.
+            max_retries: How many attempts may follow the first one of a call.
+            total_timeout: Seconds for a call with its retries.
             verify: As in httpx: an `ssl.SSLContext` brings a CA file or a client certificate.
             proxy: As in httpx.
             transport: As in httpx; `verify` and `proxy` are then the transport's business.
@@ -63,11 +67,18 @@ class _Studio(Generic[TransportT]):
         base_url = _endpoint(region, endpoint)
         self.project_id = _project_id(project_id)
         self.client = Client(base_url)
-        self._app_user_id = None if app_user_id is None else checks.header_value("app_user_id", app_user_id)
+        resource: dict[str, Any] = {
+            "client": self.client,
+            "project_id": self.project_id,
+            "app_user_id": None if app_user_id is None else checks.header_value("app_user_id", app_user_id),
+            "max_retries": checks.count("max_retries", max_retries),
+            "total_timeout": checks.number("total_timeout", total_timeout),
+        }
         options: dict[str, Any] = {
             "base_url": base_url,
             "auth": _auth(credentials, auth, self.project_id),
-            "headers": {"User-Agent": f"metastudio/{__version__}"},
+            # An answer is about a kilobyte: not worth compressing.
+            "headers": {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"},
             "timeout": _timeout(timeout),
             "verify": verify,
             "proxy": proxy,
@@ -75,9 +86,9 @@ class _Studio(Generic[TransportT]):
             # Plain http is for loopback: no proxy of the environment may come in between and read the credentials.
             "trust_env": base_url.startswith("https:"),
         }
-        self._open(options)
+        self._open(options, resource)
 
-    def _open(self, options: dict[str, Any]) -> None:
+    def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
         """Make the httpx client from `options`, and the resources upon it."""
         raise NotImplementedError
 
@@ -87,10 +98,10 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
 
     short_jobs: ShortJobs
 
-    def _open(self, options: dict[str, Any]) -> None:
+    def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
         self._http = SyncClient(**options)
         self.client.set_httpx_client(self._http)
-        self.short_jobs = ShortJobs(self.client, self.project_id, self._app_user_id)
+        self.short_jobs = ShortJobs(**resource)
 
     def close(self) -> None:
         """Close the connections."""
@@ -108,10 +119,10 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
 
     short_jobs: AsyncShortJobs
 
-    def _open(self, options: dict[str, Any]) -> None:
+    def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
         self._http = AsyncClient(**options)
         self.client.set_async_httpx_client(self._http)
-        self.short_jobs = AsyncShortJobs(self.client, self.project_id, self._app_user_id)
+        self.short_jobs = AsyncShortJobs(**resource)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -177,6 +188,4 @@ def _auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, projec
 def _timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
     if isinstance(timeout, httpx.Timeout):
         return timeout
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
-        raise ConfigurationError(f"timeout must be a number of seconds above 0, not {printable(repr(timeout), 60)}")
-    return httpx.Timeout(timeout)
+    return httpx.Timeout(checks.number("timeout", timeout))

@@ -1,6 +1,5 @@
 """Access keys, and where they come from."""
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from configparser import ConfigParser
@@ -12,8 +11,7 @@ import attrs
 
 from . import checks
 from .errors import ConfigurationError
-
-_log = logging.getLogger("metastudio")
+from .log import log
 
 
 class Secret(str):
@@ -92,7 +90,7 @@ class Profile:
         """
         ak, sk, token = (self.settings.get(name) for name in ("ak", "sk", "security_token"))
         if sk and os.name == "posix" and self.path.stat().st_mode & 0o077:
-            _log.warning("%s holds a secret key and others can access it: chmod 600", self.path)
+            log.warning("%s holds a secret key and others can access it: chmod 600", self.path)
         return _pair(ak, sk, token, f"{self.path}: ak", "sk")
 
     def project_id(self) -> str | None:

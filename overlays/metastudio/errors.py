@@ -4,11 +4,19 @@ Which class a response becomes is decided by its status *and* its code: the serv
 failures with status 400. Errors keep no request, since a request carries credentials.
 """
 
+import copyreg
 import json
 from typing import Any, Final
 
 import attrs
 import httpx
+
+from metastudio_client.models import ShortJob
+from metastudio_client.types import Unset
+
+# Jobs travel, on errors too: a copy or a pickle of "not given" is the same "not given", which the generator compares by
+# identity.
+copyreg.pickle(Unset, lambda _: "UNSET")
 
 
 def printable(text: str, limit: int = 300) -> str:
@@ -118,6 +126,40 @@ class InternalServerError(APIStatusError):
     """5xx: the gateway or the service failed."""
 
 
+@attrs.define(slots=False, repr=False)
+class ShortJobFailed(MetaStudioError):  # noqa: N818  # the job failed, not the call
+    """A short job ended in a state of failure.
+
+    Attributes:
+        job: The job, with `job_failed_code` and `job_failed_reason` where the service gives them.
+    """
+
+    job: ShortJob
+
+    def __str__(self) -> str:
+        reason = ": ".join(str(each) for each in (self.job.job_failed_code, self.job.job_failed_reason) if each)
+        return printable(f"short job {self.job.job_id} ended in {self.job.state} ({reason or 'no reason given'})")
+
+
+@attrs.define(slots=False, repr=False)
+class WaitTimeout(MetaStudioError):  # noqa: N818  # as the standard library's names for it
+    """A short job did not finish in time. It may still do: another wait can go on from here.
+
+    Attributes:
+        job_id: The job.
+        timeout: The seconds that were waited.
+        job: The last answer, or None where there was none.
+    """
+
+    job_id: str
+    timeout: float
+    job: ShortJob | None
+
+    def __str__(self) -> str:
+        last = "there was no answer" if self.job is None else f"its last state was {self.job.state or 'not given'}"
+        return printable(f"short job {self.job_id} did not finish within {self.timeout:g} s; {last}")
+
+
 _CLASS_BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
     400: BadRequestError,
     401: AuthenticationError,
@@ -129,6 +171,16 @@ _CLASS_BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
 _CLASS_BY_CODE: Final[dict[str, type[APIStatusError]]] = {
     "MSS.00010008": AuthenticationError,
     "MSS.00010009": PermissionDeniedError,
+}
+# What to do about the codes that users meet.
+_HINTS: Final[dict[str, str]] = {
+    "APIGW.0301": "Check the key pair, that it belongs to this project and region, and the clock; `metastudio sign` "
+    "shows what was signed. More than five refusals in a row lock a key for five minutes",
+    "APIGW.0303": "Check the key pair or token: it is not one that this API takes",
+    "APIGW.0307": "The token has run out: get a new one, or give TokenAuth a callable that does",
+    "APIGW.0308": "The account's quota for this API is used up: ask less often",
+    "MSS.00010008": "The token is not valid: it must have project scope, and is for one region",
+    "MSS.00010009": "Use the project ID that belongs to the credentials in this region",
 }
 
 
@@ -146,6 +198,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
         _text(fields.get("request_id")) or response.headers.get("X-Request-Id"),
         response.headers,
         body,
+        _HINTS.get((code or "").replace("APIG.", "APIGW.")),
     )
 
 

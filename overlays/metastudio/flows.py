@@ -19,7 +19,7 @@ Steps: TypeAlias = Generator[httpx.Request | Outcome, httpx.Response | Authentic
 
 
 def send(request: httpx.Request) -> Steps[httpx.Response]:
-    """Return the response to `request`; one that is an error has been read."""
+    """Return the response to `request`; a 4xx has been read, since its code may tell what to do."""
     return cast("httpx.Response", (yield request))
 
 
@@ -47,7 +47,7 @@ class SteppedAuth(httpx.Auth):
             while True:
                 if isinstance(step, httpx.Request):
                     response = yield step
-                    if response.is_error:
+                    if response.is_client_error:
                         response.read()
                     step = steps.send(response)
                 else:
@@ -65,7 +65,7 @@ class SteppedAuth(httpx.Auth):
             while True:
                 if isinstance(step, httpx.Request):
                     response = yield step
-                    if response.is_error:
+                    if response.is_client_error:
                         await response.aread()
                     step = steps.send(response)
                 else:

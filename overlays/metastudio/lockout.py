@@ -32,12 +32,17 @@ class Lockout:
         self._mutex = threading.Lock()
         self._proven = False
         self._ahead: Outcome | None = None
+        self._who: object = None
         self._refusals = 0
         self._refusal: AuthenticationError | None = None
         self._shut_until = 0.0
 
-    def enter(self, now: Callable[[], float] = monotonic) -> Outcome | None:
+    def enter(self, who: object, now: Callable[[], float] = monotonic) -> Outcome | None:
         """Return None to a request that may go, or what it has to wait for before it asks again.
+
+        Args:
+            who: The request, or whatever else tells it from others.
+            now: The clock.
 
         Raises:
             AuthenticationError: The key was refused three times in a row; nothing may go out now.
@@ -54,7 +59,7 @@ class Lockout:
                 )
             if self._ahead is not None:
                 return self._ahead
-            self._ahead = Future()
+            self._ahead, self._who = Future(), who
             return None
 
     def accepted(self) -> None:
@@ -73,15 +78,16 @@ class Lockout:
                 self._shut_until = now() + LOCK_SECONDS
             self._release(error)
 
-    def left(self) -> None:
-        """Let the next one go ahead, where it is not known what became of the last one."""
+    def left(self, who: object) -> None:
+        """Let the next one go ahead, where `who` went ahead and it is not known what became of it."""
         with self._mutex:
-            self._release(None)
+            if self._who is who:
+                self._release(None)
 
     def _release(self, refusal: AuthenticationError | None) -> None:
         if self._ahead is not None:
             self._ahead.set_result(refusal)
-            self._ahead = None
+            self._ahead = self._who = None
 
 
 _registry_mutex: Final = threading.Lock()

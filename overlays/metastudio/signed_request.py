@@ -21,8 +21,7 @@ def sign(request: httpx.Request, credentials: Credentials, project_id: str | Non
     """Sign `request` in place; what an earlier signature left on it is replaced."""
     headers = request.headers
     date = now.astimezone(UTC).strftime(signing.DATE_FORMAT)
-    for name in ("Authorization", "X-Security-Token"):
-        headers.pop(name, None)
+    headers.pop("X-Security-Token", None)
     headers["X-Sdk-Date"] = date
     if project_id is not None:
         headers["X-Project-Id"] = project_id

@@ -6,18 +6,44 @@ is `send`, not a response hook: httpx runs hooks before the auth flow has seen t
 
 import json
 import logging
+from collections.abc import Callable
+from contextlib import aclosing, closing
 from contextvars import ContextVar
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import attrs
 import httpx
 
 from .errors import APIConnectionError, APIResponseValidationError, APITimeoutError, printable, status_error
+from .log import log
 
-_log = logging.getLogger("metastudio")
 
-#: The last 2xx response in this thread or task. Generated code that fails on its shape does not pass it on.
-last_response: Final[ContextVar[httpx.Response | None]] = ContextVar("last_response", default=None)
+@attrs.define
+class Attempt:
+    """What an attempt and the border tell each other; generated code between them passes nothing on.
+
+    Attributes:
+        seconds_left: How long the attempt may take at most.
+        response: The 2xx response, once there is one.
+    """
+
+    seconds_left: Callable[[], float]
+    response: httpx.Response | None = None
+
+
+#: The attempt of this thread or task.
+current_attempt: Final[ContextVar[Attempt | None]] = ContextVar("current_attempt", default=None)
+
+
+class CleanResponse(httpx.Response):
+    """A response that was read whole, and whose JSON is an object without nulls."""
+
+    payload: dict[str, Any]
+
+    def json(self, **_: Any) -> Any:
+        """Return the JSON object, which was parsed at the border."""
+        return self.payload
 
 
 class SyncClient(httpx.Client):
@@ -26,12 +52,15 @@ class SyncClient(httpx.Client):
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
         started = perf_counter()
+        _limit(request)
         try:
-            response = super().send(request, **options)
+            response = super().send(request, **options | {"stream": True})
+            with closing(response):
+                raw = None if response.is_stream_consumed else b"".join(response.iter_raw())
         except httpx.RequestError as error:
             failure = _connection_error(request, error, started)
         else:
-            return _clean(request, response, started)
+            return _clean(request, response, raw, started)
         raise failure  # outside the except block: httpx's own traceback, with its headers, is not dragged along
 
 
@@ -41,13 +70,30 @@ class AsyncClient(httpx.AsyncClient):
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
         started = perf_counter()
+        _limit(request)
         try:
-            response = await super().send(request, **options)
+            response = await super().send(request, **options | {"stream": True})
+            async with aclosing(response):
+                raw = None if response.is_stream_consumed else b"".join([part async for part in response.aiter_raw()])
         except httpx.RequestError as error:
             failure = _connection_error(request, error, started)
         else:
-            return _clean(request, response, started)
+            return _clean(request, response, raw, started)
         raise failure  # as above
+
+
+def validation_error(response: httpx.Response, reason: str) -> APIResponseValidationError:
+    """Return the error for a 2xx response that is not what the contract says."""
+    return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
+
+
+def _limit(request: httpx.Request) -> None:
+    """Let no phase of the request take longer than the attempt may."""
+    if attempt := current_attempt.get():
+        left = max(attempt.seconds_left(), 0.001)
+        timeout = cast("dict[str, float | None]", request.extensions["timeout"])
+        limited = {phase: left if limit is None else min(limit, left) for phase, limit in timeout.items()}
+        request.extensions = {**request.extensions, "timeout": limited}
 
 
 def _connection_error(request: httpx.Request, error: httpx.RequestError, started: float) -> APIConnectionError:
@@ -59,31 +105,37 @@ def _connection_error(request: httpx.Request, error: httpx.RequestError, started
 
 
 def _debug(request: httpx.Request, outcome: str, started: float) -> None:
-    _log.debug("%s %s: %s after %.3f s", request.method, request.url, outcome, perf_counter() - started)
+    log.debug("%s %s: %s after %.3f s", request.method, request.url, outcome, perf_counter() - started)
 
 
-def _clean(request: httpx.Request, response: httpx.Response, started: float) -> httpx.Response:
-    if _log.isEnabledFor(logging.DEBUG):
-        request_id = response.headers.get("X-Request-Id")
-        _debug(request, f"{response.status_code}, request ID {request_id}", started)
+def _clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None, started: float) -> httpx.Response:
+    if log.isEnabledFor(logging.DEBUG):
+        _debug(request, f"{answer.status_code}, request ID {answer.headers.get('X-Request-Id')}", started)
+    response = _decoded(request, answer, raw)
     if not response.is_success:
         raise status_error(response)
-    last_response.set(response)
+    if attempt := current_attempt.get():
+        attempt.response = response
     try:
         payload = json.loads(response.content)
-        cleaned = _without_nulls(payload) if b"null" in response.content else payload
+        response.payload = _without_nulls(payload) if b"null" in response.content else payload
     except (ValueError, RecursionError):
         raise validation_error(response, "the answer is not JSON") from None
     if not isinstance(payload, dict):
         raise validation_error(response, "the answer is not a JSON object")
-    if cleaned is payload:
-        return response
-    return httpx.Response(response.status_code, json=cleaned, request=request)
+    return response
 
 
-def validation_error(response: httpx.Response, reason: str) -> APIResponseValidationError:
-    """Return the error for a 2xx response that is not what the contract says."""
-    return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
+def _decoded(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
+    """Return the response with its content decoded; what cannot be decoded stays as it came."""
+    try:
+        if raw is not None:
+            return CleanResponse(answer.status_code, headers=answer.headers, content=raw, request=request)
+        content = answer.content  # read before, by the auth flow or a transport without a stream
+    except httpx.DecodingError:
+        content = raw or b""
+    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
+    return CleanResponse(answer.status_code, headers=headers, content=content, request=request)
 
 
 def _without_nulls(value: Any) -> Any:

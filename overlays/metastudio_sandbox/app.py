@@ -21,14 +21,15 @@ from metastudio import Credentials
 
 from . import contract as contracts
 from . import gateway
-from .gateway import Refusal
+from .faults import Plan
+from .gateway import LOCK, LOCKED, MAX_REFUSALS, Refusal
 
 _NO_SUCH_API = Refusal(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 
 
 @attrs.frozen
 class Exchange:
-    """One request as it arrived, and the status of its answer.
+    """One request as it arrived and when, by the sandbox's clock, and the status of its answer.
 
     `canonical_request` is what the gateway computed from the wire; None where the request bears no AK/SK signature.
     """
@@ -38,6 +39,7 @@ class Exchange:
     headers: dict[str, str]
     canonical_request: str | None
     status: int
+    received: datetime
 
 
 @attrs.define
@@ -49,8 +51,13 @@ class Service:
     credentials: Credentials
     token: str
     now: Callable[[], datetime]
+    validate: bool
     jobs: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    upcoming: dict[str, deque[str]] = attrs.field(factory=dict)
+    faults: Plan = attrs.field(factory=Plan)
     exchanges: deque[Exchange] = attrs.field(factory=lambda: deque(maxlen=1000))
+    _refusals: int = 0
+    _locked_until: datetime | None = None
     _openapi: OpenAPI = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -74,17 +81,28 @@ class Service:
         async def endpoint(request: Request) -> Response:
             body = await request.body()
             canonical = gateway.canonical_request(request, body)
-            refusal = gateway.refusal(request, canonical, self.now(), self.credentials, self.token)
-            refusal = refusal or self._invalid(request, body)
+            refusal = self._not_authenticated(request, canonical) or self._invalid(request, body)
             response = self._refused(refusal) if refusal else self._served(path, operation, request)
+            if fault := self.faults.take():
+                response = await fault(request, response)
             self._keep(request, canonical, response)
             return response
 
         return endpoint
 
+    def _not_authenticated(self, request: Request, canonical: str | None) -> Refusal | None:
+        if self._locked_until is not None and self.now() < self._locked_until:
+            return LOCKED
+        refusal = gateway.refusal(request, canonical, self.now(), self.credentials, self.token)
+        self._refusals = self._refusals + 1 if refusal else 0
+        if self._refusals > MAX_REFUSALS:
+            self._refusals, self._locked_until = 0, self.now() + LOCK
+        return refusal
+
     def _invalid(self, request: Request, body: bytes) -> Refusal | None:
         try:
-            self._openapi.validate_request(StarletteOpenAPIRequest(request, body))
+            if self.validate:
+                self._openapi.validate_request(StarletteOpenAPIRequest(request, body))
         except SecurityValidationError:  # inferred: the message
             return Refusal(401, "APIGW.0301", "Incorrect IAM authentication information: a mandatory header is missing")
         except OpenAPIError as error:
@@ -95,7 +113,7 @@ class Service:
 
     def _served(self, path: str, operation: dict[str, Any], request: Request) -> Response:
         if path == contracts.SHOW_SHORT_JOB:
-            answer = self.jobs.get(request.path_params["job_id"])
+            answer = self._shown(request.path_params["job_id"])
             if answer is None:  # inferred: nobody says what an unknown job gets
                 return self._refused(Refusal(400, "MSS.00000003", "Invalid parameter: no such job"))
         else:
@@ -103,8 +121,20 @@ class Service:
                 self.contract, operation["responses"]["200"]["content"]["application/json"]["schema"]
             )
         response = self._stamped(JSONResponse(answer))
-        self._openapi.validate_response(StarletteOpenAPIRequest(request), StarletteOpenAPIResponse(response))
+        if self.validate:
+            self._openapi.validate_response(StarletteOpenAPIRequest(request), StarletteOpenAPIResponse(response))
         return response
+
+    def add_job(self, job_id: str, state: str) -> None:
+        """Put a job there, or into another state."""
+        self.jobs[job_id] = contracts.short_job(self.contract, job_id, state)
+
+    def _shown(self, job_id: str) -> dict[str, Any] | None:
+        """Return the job as it is; then move it on to its next state."""
+        job = self.jobs.get(job_id)
+        if upcoming := self.upcoming.get(job_id):
+            self.add_job(job_id, upcoming.popleft())
+        return job
 
     async def _no_such_api(self, request: Request, _: Exception) -> Response:
         response = self._refused(_NO_SUCH_API)
@@ -129,5 +159,6 @@ class Service:
                 gateway.wire_headers(request),
                 canonical,
                 response.status_code,
+                self.now(),
             )
         )

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import yaml
 
-FAILURE_STATES: Final = frozenset({"FAILED", "SPLIT_FAILED", "AUDIT_FAILED"})  # doc: FAILED; inferred: the others
+from metastudio.waiting import FAILURE_STATES, SUCCESS_STATES
+
 SHOW_SHORT_JOB: Final = "/v1/{project_id}/voice-training-manage/user/short-jobs/{job_id}"
 
 
@@ -39,7 +40,7 @@ def short_job(contract: dict[str, Any], job_id: str, state: str) -> dict[str, An
     example = examples["failed" if failed else "succeeded"]["value"]
     job: dict[str, Any] = _merged(sample(contract, contract["components"]["schemas"]["ShortJob"]), example)
     left_out = set() if failed else {"job_failed_code", "job_failed_reason"}
-    left_out |= set() if state == "SUCCEED" else {"assess_result"}
+    left_out |= set() if state in SUCCESS_STATES else {"assess_result"}
     return {name: value for name, value in job.items() if name not in left_out} | {"job_id": job_id, "state": state}
 
 

@@ -28,6 +28,11 @@ class Refusal:
     message: str
 
 
+MAX_REFUSALS: Final = 5  # doc: more than these in a row lock the key
+LOCK: Final = timedelta(minutes=5)  # doc
+LOCKED: Final = Refusal(401, "APIGW.0301", "AK access failed to reach the limit,forbidden")  # doc: the message only
+
+
 def canonical_request(request: Request, body: bytes) -> str | None:
     """Return the canonical request of what arrived, or None where there is no AK/SK signature to check."""
     claim = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))

@@ -1,20 +1,23 @@
 """`Sandbox`: the service's stand-in on a port of this machine, run in a thread."""
 
+import asyncio
 import secrets
 import socket
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from metastudio import Credentials
 
 from . import contract as contracts
 from .app import Exchange, Service
+from .faults import Fault
 
 
 class Sandbox:
@@ -27,6 +30,10 @@ class Sandbox:
     Args:
         port: The port to listen on; 0 takes a free one.
         now: The gateway's clock, in UTC.
+        validate: Whether requests and answers are held against the contract. It takes most of the time of an answer.
+
+    Attributes:
+        clock_offset: How far the gateway's clock is ahead.
 
     Example:
         >>> with Sandbox() as sandbox:
@@ -35,17 +42,21 @@ class Sandbox:
         ...     )
     """
 
-    def __init__(self, *, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, *, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC), validate: bool = True
+    ) -> None:
         self._contract = contracts.load()
         self._service = Service(
             self._contract,
             project_id=contracts.path_example(self._contract, "project_id"),
             credentials=Credentials(f"SANDBOX{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30)),
             token=secrets.token_urlsafe(60),
-            now=now,
+            now=lambda: now() + self.clock_offset,
+            validate=validate,
         )
+        self.clock_offset = timedelta()
         for state in contracts.states(self._contract):
-            self.add_job(state, contracts.path_example(self._contract, "job_id") if state == "SUCCEED" else None)
+            self.add_job(state, job_id=contracts.path_example(self._contract, "job_id") if state == "SUCCEED" else None)
         self._port = port
         self._socket: socket.socket | None = None
 
@@ -91,19 +102,32 @@ class Sandbox:
             "HUAWEICLOUD_SDK_SK": str(self.credentials.sk),
         }
 
-    def add_job(self, state: str = "SUCCEED", job_id: str | None = None) -> str:
-        """Add a short job in `state`, and return its ID."""
+    def add_job(self, *states: str, job_id: str | None = None) -> str:
+        """Add a short job and return its ID. With several states it moves on to the next whenever it is shown."""
         job_id = job_id or str(uuid.uuid4())
-        self.jobs[job_id] = contracts.short_job(self._contract, job_id, state)
+        first, *others = states or ("SUCCEED",)
+        self._service.add_job(job_id, first)
+        self._service.upcoming[job_id] = deque(others)
         return job_id
+
+    def move_job(self, job_id: str, state: str) -> None:
+        """Put a job into another state, with the fields that go with it."""
+        self._service.add_job(job_id, state)
+
+    def inject(self, fault: Fault, times: int = 1) -> None:
+        """Spoil the next requests with one of `metastudio_sandbox.faults`."""
+        self._service.faults.next(fault, times)
+
+    def inject_randomly(self, faults: Sequence[Fault], *, probability: float, seed: int) -> None:
+        """From now on, spoil requests with a probability, each time with one of `faults`."""
+        self._service.faults.randomly(faults, probability, seed)
 
     def start(self) -> Self:
         """Listen, and serve in a thread until `stop`."""
         self._socket = socket.create_server(("127.0.0.1", self._port), backlog=512)
-        config = uvicorn.Config(
-            self._service.app(), log_config=None, lifespan="off", date_header=False, server_header=False, ws="none"
-        )
-        self._server = uvicorn.Server(config)
+        # Head and body leave in two writes: without this, the second waits 40 ms for the first to be acknowledged.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._server = uvicorn.Server(self._configuration())
         # Whoever connects before the thread is ready waits in the backlog.
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="metastudio-sandbox")
         self._thread.daemon = True
@@ -116,8 +140,28 @@ class Sandbox:
         self._thread.join()
         self._socket = None
 
+    def _configuration(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._service.app(),
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            server_header=False,
+        )
+
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class _Protocol(H11Protocol):
+    """Lets a fault reach the connection, as `request.state.transport`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}

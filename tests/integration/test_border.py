@@ -17,6 +17,7 @@ from metastudio import (
     AuthenticationError,
     BadRequestError,
     InternalServerError,
+    MetaStudioError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
@@ -119,6 +120,21 @@ def test_a_wrong_shape_keeps_the_body(
     assert len(str(caught.value)) <= 300
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"), [("200 OK", APIResponseValidationError), ("503 Service Unavailable", InternalServerError)]
+)
+def test_a_broken_encoding_keeps_the_body_as_it_came(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str, expected: type[MetaStudioError]
+) -> None:
+    server.answer(b"not gzip", status, "Content-Encoding: gzip")
+
+    with pytest.raises(expected) as caught:
+        connect(**raw_options).show("j")
+
+    assert isinstance(caught.value, APIResponseValidationError | APIStatusError)
+    assert caught.value.body == b"not gzip"
+
+
 @pytest.mark.parametrize("status", ["201 Created", "204 No Content"])
 def test_a_2xx_that_the_contract_does_not_have_is_no_job(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str
@@ -163,9 +179,8 @@ def test_a_compressed_answer_is_read(connect: Connect, server: RawServer, raw_op
         b"",
         b"garbage\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n\r\nnogzi",
     ],
-    ids=["lost", "garbage", "cut off", "broken gzip"],
+    ids=["lost", "garbage", "cut off"],
 )
 def test_a_broken_answer_is_a_connection_error(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], answer: bytes
@@ -199,14 +214,12 @@ def test_a_silent_server_is_a_timeout(connect: Connect, server: RawServer, raw_o
 
 
 def test_errors_pickle_to_equals(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
-    server.answer(b'{"error_code": "APIGW.0308", "error_msg": "m", "request_id": "r"}', "429 Too Many Requests")
+    server.answer(b'{"error_code": "X.1", "error_msg": "m", "request_id": "r"}', "429 Too Many Requests")
     with pytest.raises(RateLimitError) as caught:
         connect(**raw_options).show("j")
 
     copy = pickle.loads(pickle.dumps(caught.value))
 
     assert type(copy) is RateLimitError
-    assert (
-        copy.args == caught.value.args == (429, "APIGW.0308", "m", "r", caught.value.headers, caught.value.body, None)
-    )
-    assert str(copy) == str(caught.value) == "429 APIGW.0308: m (request ID r)"
+    assert copy.args == caught.value.args == (429, "X.1", "m", "r", caught.value.headers, caught.value.body, None)
+    assert str(copy) == str(caught.value) == "429 X.1: m (request ID r)"

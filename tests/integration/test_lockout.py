@@ -184,28 +184,28 @@ def test_the_five_minutes_pass() -> None:
     state = Lockout()
     error = AuthenticationError(401, "APIGW.0301", "no", None, httpx.Headers(), b"")
     for _ in range(MAX_REFUSALS):
-        assert state.enter(lambda: clock[0]) is None
+        assert state.enter(None, lambda: clock[0]) is None
         state.refused(error, lambda: clock[0])
 
     with pytest.raises(AuthenticationError, match="Calls go out again in 300 s"):
-        state.enter(lambda: clock[0])
+        state.enter(None, lambda: clock[0])
     clock[0] += LOCK_SECONDS - 1
     with pytest.raises(AuthenticationError, match="in 1 s"):
-        state.enter(lambda: clock[0])
+        state.enter(None, lambda: clock[0])
     clock[0] += 1
-    assert state.enter(lambda: clock[0]) is None
+    assert state.enter(None, lambda: clock[0]) is None
 
     # A refusal now closes it at once: it is the fourth in a row.
     state.refused(error, lambda: clock[0])
     with pytest.raises(AuthenticationError, match="refused 4 times"):
-        state.enter(lambda: clock[0])
+        state.enter(None, lambda: clock[0])
 
 
 def test_waiting_for_another_one_ends(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: RawServer) -> None:
     monkeypatch.setattr("metastudio.flows._WAIT_SECONDS", 0.01)
     credentials = Credentials("AK", "a-key-that-waits")
-    options = {"endpoint": server.url, "project_id": "p", "credentials": credentials}
-    assert lockout.of(credentials, server.url.removeprefix("http://").encode()).enter() is None
+    options = {"endpoint": server.url, "project_id": "p", "credentials": credentials, "max_retries": 0}
+    assert lockout.of(credentials, server.url.removeprefix("http://").encode()).enter("another") is None
 
     with pytest.raises(APIConnectionError, match="waited too long"):
         connect(**options).show("j")

@@ -52,7 +52,7 @@ def test_however_a_call_ends(
 ) -> None:
     server.answers.append(answer)
     with caplog.at_level(logging.DEBUG), pytest.raises(MetaStudioError) as caught:
-        connect(endpoint=server.url, project_id="p", auth=make_auth()).show("j")
+        connect(endpoint=server.url, project_id="p", auth=make_auth(), max_retries=0).show("j")
 
     everything = shown(caught.value) + caplog.text
     assert "metastudio" in everything

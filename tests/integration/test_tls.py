@@ -48,7 +48,7 @@ def tls_server(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterato
 
 
 def options(endpoint: str, **more: Any) -> dict[str, Any]:
-    return {"endpoint": endpoint, "project_id": "p", "credentials": Credentials("AK", "SK"), **more}
+    return {"endpoint": endpoint, "project_id": "p", "credentials": Credentials("AK", "SK"), "max_retries": 0, **more}
 
 
 def test_a_server_that_nobody_vouches_for_is_refused(connect: Connect, tls_server: str) -> None:

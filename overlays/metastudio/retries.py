@@ -1,0 +1,107 @@
+"""What may be tried again, and when: data and pure functions. The loops that ask are in `short_jobs`."""
+
+import random as random_numbers
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from time import monotonic
+from typing import Final
+
+import attrs
+import httpx
+
+from .errors import APIConnectionError, APIStatusError, MetaStudioError
+from .log import log
+
+
+class Repeat(Enum):
+    """Whether a request that failed may be sent again."""
+
+    ALWAYS = "it was not executed"
+    IF_IDEMPOTENT = "it may have been executed"
+    NEVER = "it would fail again"
+
+
+# By status and code of the gateway's error table; a status without a code is from something else on the way.
+_REPEATS: Final[dict[tuple[int, str | None], Repeat]] = {
+    (429, "0308"): Repeat.ALWAYS,
+    (429, None): Repeat.ALWAYS,
+    (503, "0613"): Repeat.ALWAYS,
+    (502, "0201"): Repeat.IF_IDEMPOTENT,
+    (504, "0201"): Repeat.IF_IDEMPOTENT,
+    (502, "0610"): Repeat.IF_IDEMPOTENT,
+    **{(500, f"06{code}"): Repeat.IF_IDEMPOTENT for code in ("01", "05", "06", "08", "09", "11", "12")},
+    (500, "0705"): Repeat.IF_IDEMPOTENT,
+    **{(status, None): Repeat.IF_IDEMPOTENT for status in (502, 503, 504)},
+}
+_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+FIRST_DELAY: Final = 0.5  # seconds; doubled with each attempt
+MAX_DELAY: Final = 8.0
+#: A `Retry-After` beyond this is not slept through: the caller decides what to do with so much time.
+MAX_RETRY_AFTER: Final = 60.0
+
+
+def repeat(error: MetaStudioError) -> Repeat:
+    """Return whether what ended in `error` may be tried again."""
+    if isinstance(error, APIConnectionError):
+        return Repeat.ALWAYS if isinstance(error.__cause__, _NEVER_SENT) else Repeat.IF_IDEMPOTENT
+    if isinstance(error, APIStatusError):
+        code = error.gateway_code or error.error_code
+        return _REPEATS.get((error.status_code, code), Repeat.NEVER)
+    return Repeat.NEVER
+
+
+def retry_after(error: MetaStudioError, now: datetime) -> float | None:
+    """Return the seconds that `Retry-After` asks to wait, as a number or a date; None where it is neither."""
+    value = error.headers.get("Retry-After", "").strip() if isinstance(error, APIStatusError) else ""
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
+
+
+@attrs.define(kw_only=True)
+class Attempts:
+    """One call with its retries: asked after each failure how long to wait before the next attempt.
+
+    Attributes:
+        max_retries: How many attempts may follow the first.
+        total_timeout: Seconds for all of them.
+    """
+
+    max_retries: int
+    total_timeout: float
+    clock: Callable[[], float] = monotonic
+    random: Callable[[], float] = random_numbers.random
+    made: int = 0
+    _started: float = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._started = self.clock()
+
+    def seconds_left(self) -> float:
+        """Return how much of `total_timeout` is left."""
+        return self._started + self.total_timeout - self.clock()
+
+    def delay(self, error: MetaStudioError, *, idempotent: bool = True) -> float:
+        """Return the seconds to wait before the next attempt.
+
+        Raises:
+            MetaStudioError: `error` itself, if there is to be no other attempt.
+        """
+        self.made += 1
+        may = repeat(error)
+        if self.made > self.max_retries or may is Repeat.NEVER or (may is Repeat.IF_IDEMPOTENT and not idempotent):
+            raise error
+        asked = retry_after(error, datetime.now(UTC))
+        # Full jitter: clients that failed together do not come back together.
+        delay = self.random() * min(MAX_DELAY, FIRST_DELAY * 2 ** (self.made - 1)) if asked is None else asked
+        if delay > MAX_RETRY_AFTER or delay >= self.seconds_left():
+            raise error
+        log.warning("Attempt %d failed, the next one follows in %.2f s: %s", self.made, delay, error)
+        return delay

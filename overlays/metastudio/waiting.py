@@ -1,0 +1,153 @@
+"""Which states end a wait, and when to ask next: one core for both loops. Pure: it sleeps and sends nothing."""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeAlias, cast
+
+import attrs
+
+from metastudio_client.models import JobState, ShortJob
+
+from .errors import APIResponseValidationError, MetaStudioError, ShortJobFailed, WaitTimeout
+from .log import log
+from .retries import MAX_RETRY_AFTER, Repeat, repeat
+
+#: Documented by name.
+SUCCESS_STATES: Final[frozenset[str]] = frozenset({JobState.SUCCEED})
+#: FAILED is documented; that the other two do not move on by themselves is inferred.
+FAILURE_STATES: Final[frozenset[str]] = frozenset({JobState.FAILED, JobState.SPLIT_FAILED, JobState.AUDIT_FAILED})
+
+FIRST_INTERVAL: Final = 2.0  # seconds between the first two questions
+INTERVAL_GROWTH: Final = 1.5
+MAX_INTERVAL: Final = 30.0
+#: The last question is asked this long before the deadline, so that its answer comes in time.
+LAST_QUESTION: Final = 1.0
+#: However often it is throttled, a question goes out after so many seconds.
+MAX_PACE_INTERVAL: Final = 10.0
+
+OnUpdate: TypeAlias = Callable[[ShortJob], object]
+
+
+@attrs.define
+class Wait:
+    """What is known of one job while it is waited for.
+
+    Attributes:
+        job_id: The job.
+        timeout: Seconds until `WaitTimeout`.
+        success: The states in which the wait is over.
+        failure: The states in which `ShortJobFailed` is raised; every other one means that the job is running.
+        on_update: Called with the job whenever an answer differs from the last one.
+        job: The last answer.
+        lost: What became of the last question, where it got no answer.
+        finished: Whether the job is in a state of success.
+    """
+
+    job_id: str
+    timeout: float
+    success: Collection[str]
+    failure: Collection[str]
+    on_update: OnUpdate | None
+    clock: Callable[[], float]
+    random: Callable[[], float]
+    job: ShortJob | None = None
+    lost: MetaStudioError | None = None
+    finished: bool = False
+    _asked: int = 0
+    _started: float = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._started = self.clock()
+
+    def seconds_left(self) -> float:
+        """Return how much of `timeout` is left."""
+        return self._started + self.timeout - self.clock()
+
+    def take(self, job: ShortJob) -> None:
+        """Take an answer.
+
+        Raises:
+            ShortJobFailed: The job is in a state of failure.
+        """
+        changed, self.job, self.lost = job != self.job, job, None
+        if changed and self.on_update:
+            self.on_update(job)
+        if job.state in self.failure:
+            raise ShortJobFailed(job)
+        self.finished = job.state in self.success
+
+    @contextmanager
+    def forgiving(self) -> Iterator[None]:
+        """Let the loss of an answer pass, where asking again may help."""
+        try:
+            yield
+        except MetaStudioError as error:
+            if repeat(error) is Repeat.NEVER and not isinstance(error, APIResponseValidationError):
+                raise
+            log.warning("Short job %s: an answer was lost, the wait goes on: %s", self.job_id, error)
+            self.lost = error
+
+    def delay(self) -> float:
+        """Return the seconds until the next question.
+
+        Raises:
+            WaitTimeout: The time is up; it has the last answer, and what was lost last as its cause.
+        """
+        left = self.seconds_left() - LAST_QUESTION
+        if left <= 0:
+            raise self.timed_out() from self.lost
+        interval = min(MAX_INTERVAL, FIRST_INTERVAL * INTERVAL_GROWTH ** min(self._asked, 20))
+        self._asked += 1
+        return min(left, interval * (1 + self.random()) / 2)
+
+    def timed_out(self) -> WaitTimeout:
+        """Return the error for a wait whose time is up."""
+        return WaitTimeout(self.job_id, self.timeout, self.job)
+
+    def result(self) -> ShortJob:
+        """Return the finished job."""
+        return cast("ShortJob", self.job)
+
+
+@attrs.frozen
+class Outcome:
+    """What became of one of many jobs.
+
+    Attributes:
+        job_id: The job.
+        job: The last answer; None where there was none.
+        error: None if the job finished; else `ShortJobFailed`, `WaitTimeout` or what the service said.
+    """
+
+    job_id: str
+    job: ShortJob | None
+    error: MetaStudioError | None
+
+
+@attrs.define
+class Pace:
+    """When the next request may go out, for all jobs of an account together. It is strict: there are no bursts.
+
+    Attributes:
+        rate: Requests a second. Throttled, it asks half as often, and then comes back to this bit by bit.
+    """
+
+    rate: float
+    next: float = 0.0
+    _interval: float = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._interval = 1 / self.rate
+
+    def go(self, now: float) -> None:
+        """Note that a request goes out now."""
+        self.next = max(self.next, now) + self._interval
+
+    def answered(self) -> None:
+        """Note that a request was answered."""
+        self._interval = max(1 / self.rate, self._interval * 0.95)
+
+    def throttled(self, now: float, seconds: float | None) -> None:
+        """Hold everything back for the seconds that the gateway asks for, and ask less often from then on."""
+        self._interval = min(MAX_PACE_INTERVAL, self._interval * 2)
+        self.next = max(self.next, now + min(MAX_RETRY_AFTER, self._interval if seconds is None else seconds))

@@ -1,0 +1,108 @@
+"""Ways to misbehave: what is sent instead of the good answer. `Sandbox.inject` says when."""
+
+import asyncio
+import json
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+#: Takes the request and its good answer, and gives back what is sent.
+Fault: TypeAlias = Callable[[Request, Response], Awaitable[Response]]
+
+
+def status(status_code: int, error_code: str, error_msg: str = "injected", **headers: str) -> Fault:
+    """Answer with an error of the gateway or the service; a header's name has `_` for `-`."""
+
+    async def fault(_: Request, good: Response) -> Response:
+        content = {"error_code": error_code, "error_msg": error_msg, "request_id": good.headers["X-Request-Id"]}
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return JSONResponse(content, status_code, named | _stamps(good))
+
+    return fault
+
+
+def throttled(retry_after: float | str | None = None) -> Fault:
+    """Answer 429 `APIGW.0308`, with `Retry-After` if it is given."""
+    headers = {} if retry_after is None else {"Retry_After": str(retry_after)}
+    return status(429, "APIGW.0308", "The throttling threshold has been reached", **headers)
+
+
+def html(status_code: int = 502) -> Fault:
+    """Answer with a web page, as a proxy on the way would."""
+
+    async def fault(_: Request, good: Response) -> Response:
+        page = f"<html><body><h1>{status_code}</h1></body></html>"
+        return Response(page, status_code, _stamps(good), media_type="text/html")
+
+    return fault
+
+
+async def lost(request: Request, good: Response) -> Response:
+    """Cut the connection before anything is answered."""
+    request.state.transport.abort()
+    await asyncio.sleep(0)  # the connection is gone before the answer is sent
+    return good
+
+
+async def cut(request: Request, good: Response) -> Response:
+    """Cut the connection in the middle of the body."""
+    body = bytes(good.body)
+    head = f"HTTP/1.1 {good.status_code} \r\nContent-Length: {len(body)}\r\n\r\n"
+    request.state.transport.write(head.encode() + body[: len(body) // 2])
+    request.state.transport.close()
+    await asyncio.sleep(0)  # the connection is gone before the answer is sent
+    return good
+
+
+def slow(seconds: float) -> Fault:
+    """Give the good answer, late."""
+
+    async def fault(_: Request, good: Response) -> Response:
+        await asyncio.sleep(seconds)
+        return good
+
+    return fault
+
+
+def changed(**fields: Any) -> Fault:
+    """Give the good answer with other values in some of its fields: `changed(state="HIBERNATING")`."""
+
+    async def fault(_: Request, good: Response) -> Response:
+        return JSONResponse(json.loads(bytes(good.body)) | fields, good.status_code, _stamps(good))
+
+    return fault
+
+
+@attrs.define
+class Plan:
+    """Which of the coming requests are spoilt."""
+
+    _coming: deque[Fault] = attrs.field(factory=deque)
+    _faults: Sequence[Fault] = ()
+    _probability: float = 0.0
+    _random: random.Random = attrs.field(factory=random.Random)
+
+    def next(self, fault: Fault, times: int) -> None:
+        """Spoil the next requests that are not spoilt already."""
+        self._coming.extend([fault] * times)
+
+    def randomly(self, faults: Sequence[Fault], probability: float, seed: int) -> None:
+        """From now on, spoil requests with a probability."""
+        self._faults, self._probability, self._random = faults, probability, random.Random(seed)  # noqa: S311  # no secret
+
+    def take(self) -> Fault | None:
+        """Return how the request that is being answered is spoilt, if it is."""
+        if self._coming:
+            return self._coming.popleft()
+        if self._faults and self._random.random() < self._probability:
+            return self._random.choice(self._faults)
+        return None
+
+
+def _stamps(good: Response) -> dict[str, str]:
+    return {name: good.headers[name] for name in ("X-Request-Id", "Date")}

@@ -1,0 +1,50 @@
+"""Time that passes only when somebody sleeps, for threads and for asyncio. Nothing sleeps for real."""
+
+import asyncio
+import selectors
+from typing import Any
+
+
+class Clock:
+    """A clock and a sleep for synchronous code."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class _Selector(selectors.DefaultSelector):
+    """Waits for sockets for real; where nobody waits for one, time passes at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def select(self, timeout: float | None = None) -> Any:
+        only_the_loops_own = len(self.get_map()) <= 1
+        if timeout is None or timeout <= 0 or not only_the_loops_own:
+            return super().select(0 if timeout is not None and timeout <= 0 else 30)
+        ready = super().select(0)
+        if not ready:
+            self.slept.append(timeout)
+            self.now += timeout
+        return ready
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop on such time. Its server must be in another thread."""
+
+    def __init__(self) -> None:
+        self.virtual = _Selector()
+        super().__init__(self.virtual)
+
+    def time(self) -> float:
+        return self.virtual.now
