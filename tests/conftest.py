@@ -11,12 +11,18 @@ from leaks import pytest_runtest_makereport
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, ShortJob
 from metastudio_sandbox import Sandbox
 from raw_server import RawServer, raw_server
+from virtual_time import Clock, Loop
 
 
 class Session(Protocol):
-    """A client, sync or async, as a test calls it."""
+    """A client, sync or async, as a test calls it. Its time is virtual: `slept` has what it slept."""
 
-    def show(self, job_id: str) -> ShortJob: ...
+    @property
+    def slept(self) -> list[float]: ...
+
+    def show(self, job_id: str, **options: Any) -> ShortJob: ...
+
+    def wait(self, job_id: str, **options: Any) -> ShortJob: ...
 
 
 __all__ = ["pytest_runtest_makereport"]  # a hook: pytest finds it here
@@ -25,25 +31,46 @@ Connect = Callable[..., Session]
 
 
 class _Sync:
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, real_time: bool = False, **options: Any) -> None:
         self.studio = MetaStudio(**options)
-        self.close = self.studio.close
+        self.clock = Clock()
+        if not real_time:
+            self.studio.short_jobs.clock, self.studio.short_jobs.sleep = self.clock, self.clock.sleep
 
-    def show(self, job_id: str) -> ShortJob:
-        return self.studio.short_jobs.show(job_id)
+    @property
+    def slept(self) -> list[float]:
+        return self.clock.slept
+
+    def show(self, job_id: str, **options: Any) -> ShortJob:
+        return self.studio.short_jobs.show(job_id, **options)
+
+    def wait(self, job_id: str, **options: Any) -> ShortJob:
+        return self.studio.short_jobs.wait(job_id, **options)
+
+    def close(self) -> None:
+        self.studio.close()
 
 
 class _Async:
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, real_time: bool = False, **options: Any) -> None:
         self.studio = AsyncMetaStudio(**options)
-        self._runner = asyncio.Runner()
+        self.loop = Loop()
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop if real_time else lambda: self.loop)
 
-    def show(self, job_id: str) -> ShortJob:
-        return self._runner.run(self.studio.short_jobs.show(job_id))
+    @property
+    def slept(self) -> list[float]:
+        return self.loop.slept
+
+    def show(self, job_id: str, **options: Any) -> ShortJob:
+        return self._runner.run(self.studio.short_jobs.show(job_id, **options))
+
+    def wait(self, job_id: str, **options: Any) -> ShortJob:
+        return self._runner.run(self.studio.short_jobs.wait(job_id, **options))
 
     def close(self) -> None:
         self._runner.run(self.studio.aclose())
         self._runner.close()
+        self.loop.close()
 
 
 @pytest.fixture(params=[_Sync, _Async], ids=["sync", "async"])

@@ -48,3 +48,7 @@ class Loop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.virtual.now
+
+    @property
+    def slept(self) -> list[float]:
+        return self.virtual.slept

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -29,6 +29,13 @@ AT_ONCE = 32
 REFUSED = b'{"error_code": "APIGW.0301", "error_msg": "verify aksk signature fail"}'
 
 Outcomes = list[Any]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """One for each test: it locks keys, as the gateway does."""
+    with Sandbox() as running:
+        yield running
 
 
 def with_threads(options: dict[str, Any]) -> Outcomes:
@@ -86,6 +93,18 @@ def test_with_a_wrong_key_one_request_goes_out(
 def test_with_a_good_key_all_get_through(
     many: Callable[[dict[str, Any]], Outcomes], options: dict[str, Any], sandbox: Sandbox
 ) -> None:
+    outcomes = many(options)
+
+    assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+    assert {outcome.job_id for outcome in outcomes} == {REFERENCE_JOB}
+
+
+@MANY
+def test_the_gateway_does_not_lock_the_key(
+    many: Callable[[dict[str, Any]], Outcomes], options: dict[str, Any], sandbox: Sandbox
+) -> None:
+    many(options | {"credentials": Credentials(sandbox.credentials.ak, f"also-wrong-for-{many.__name__}")})
+
     assert {outcome.job_id for outcome in many(options)} == {REFERENCE_JOB}
 
 

@@ -1,0 +1,255 @@
+"""Waiting for many jobs: every one accounted for, one pace for all; time does not pass."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import pytest
+
+from metastudio import (
+    AkSkAuth,
+    AsyncMetaStudio,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    Credentials,
+    Outcome,
+    PermissionDeniedError,
+    ShortJobFailed,
+    TokenAuth,
+    WaitTimeout,
+)
+from metastudio_sandbox import Sandbox, faults
+from raw_server import RawServer
+from virtual_time import Loop
+
+T = TypeVar("T")
+START = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    made = Loop()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sandbox(loop: Loop) -> Iterator[Sandbox]:
+    """A sandbox on the loop's time, so that it knows when a request came."""
+    with Sandbox(now=lambda: START + timedelta(seconds=loop.time()), validate=False) as running:
+        yield running
+
+
+def studio_of(sandbox: Sandbox, loop: Loop) -> AsyncMetaStudio:
+    auth = AkSkAuth(sandbox.credentials, sandbox.project_id, now=lambda: START + timedelta(seconds=loop.time()))
+    return AsyncMetaStudio(endpoint=sandbox.url, project_id=sandbox.project_id, auth=auth)
+
+
+def run(loop: Loop, main: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(main)
+
+
+async def collected(studio: AsyncMetaStudio, job_ids: list[str], **options: Any) -> dict[str, Outcome]:
+    async with studio:
+        return {each.job_id: each async for each in studio.short_jobs.wait_many(job_ids, **options)}
+
+
+def gaps(sandbox: Sandbox) -> list[float]:
+    """Return the seconds between the requests that the sandbox got."""
+    return [(later.received - sooner.received).total_seconds() for sooner, later in pairwise(sandbox.exchanges)]
+
+
+def test_each_job_gets_its_outcome(loop: Loop, sandbox: Sandbox) -> None:
+    good = [sandbox.add_job("WAITING", "PROCESSING", "SUCCEED") for _ in range(20)]
+    failed = [sandbox.add_job("WAITING", "FAILED") for _ in range(5)]
+    slow = [sandbox.add_job("WAITING") for _ in range(3)]
+
+    outcomes = run(loop, collected(studio_of(sandbox, loop), [*good, *failed, *slow, "unknown", *good], timeout=300))
+
+    assert len(outcomes) == 29
+    assert [type(outcomes[each].error) for each in good] == [type(None)] * 20
+    assert {str(getattr(outcomes[each].job, "state", None)) for each in good} == {"SUCCEED"}
+    assert [type(outcomes[each].error) for each in failed] == [ShortJobFailed] * 5
+    assert [type(outcomes[each].error) for each in slow] == [WaitTimeout] * 3
+    assert type(outcomes["unknown"].error) is BadRequestError
+    assert outcomes["unknown"].job is None
+
+
+def test_the_pace_is_never_exceeded(loop: Loop, sandbox: Sandbox) -> None:
+    job_ids = [sandbox.add_job(*["WAITING"] * 3, "SUCCEED") for _ in range(50)]
+
+    outcomes = run(loop, collected(studio_of(sandbox, loop), job_ids, timeout=900, rate=5))
+
+    assert all(each.error is None for each in outcomes.values())
+    assert len(sandbox.exchanges) == 200
+    assert min(gaps(sandbox)) >= 0.1999
+    assert sum(gaps(sandbox)) < 60, "nor is it far below"
+
+
+def test_throttling_slows_all_down(loop: Loop, sandbox: Sandbox) -> None:
+    job_ids = [sandbox.add_job(*["WAITING"] * 2, "SUCCEED") for _ in range(40)]
+    sandbox.inject(faults.throttled(retry_after=7))
+
+    run(loop, collected(studio_of(sandbox, loop), job_ids, timeout=900, max_in_flight=1))
+
+    (first, *others) = gaps(sandbox)
+    assert first == pytest.approx(7, abs=0.01)
+    assert others[0] == pytest.approx(0.2, abs=0.02), "half as often"
+    assert min(others) == pytest.approx(0.1, abs=0.01), "and back to the rate"
+
+
+def test_a_throttled_account_gets_ever_fewer_requests(loop: Loop, sandbox: Sandbox) -> None:
+    sandbox.inject_randomly([faults.throttled()], probability=1.0, seed=1)
+
+    outcomes = run(loop, collected(studio_of(sandbox, loop), [sandbox.add_job() for _ in range(100)], timeout=600))
+
+    assert {type(each.error) for each in outcomes.values()} == {WaitTimeout}
+    assert len(sandbox.exchanges) < 80
+
+
+def test_lost_answers_do_not_lose_a_job(loop: Loop, sandbox: Sandbox) -> None:
+    job_ids = [sandbox.add_job("WAITING", *["SUCCEED"]) for _ in range(60)]
+    sandbox.inject_randomly(
+        [faults.lost, faults.cut, faults.html(200), faults.html(502), faults.status(500, "APIGW.0601")],
+        probability=0.5,
+        seed=7,
+    )
+
+    outcomes = run(loop, collected(studio_of(sandbox, loop), job_ids, timeout=3600))
+
+    assert Counter(str(each.error) for each in outcomes.values()) == {"None": 60}
+
+
+def refused_key(sandbox: Sandbox, loop: Loop) -> AsyncMetaStudio:
+    wrong = Credentials(sandbox.credentials.ak, "a-wrong-secret-key")
+    return AsyncMetaStudio(endpoint=sandbox.url, project_id=sandbox.project_id, credentials=wrong)
+
+
+def refused_project(sandbox: Sandbox, loop: Loop) -> AsyncMetaStudio:
+    auth = AkSkAuth(sandbox.credentials, "p", now=lambda: START + timedelta(seconds=loop.time()))
+    return AsyncMetaStudio(endpoint=sandbox.url, project_id="p", auth=auth)
+
+
+@pytest.mark.parametrize(
+    ("studio", "error"), [(refused_key, AuthenticationError), (refused_project, PermissionDeniedError)]
+)
+def test_a_refusal_stops_all_at_once(
+    loop: Loop, sandbox: Sandbox, studio: Callable[[Sandbox, Loop], AsyncMetaStudio], error: type[Exception]
+) -> None:
+    job_ids = [sandbox.add_job() for _ in range(500)]
+
+    with pytest.raises(error):
+        run(loop, collected(studio(sandbox, loop), job_ids, timeout=600))
+
+    assert len(sandbox.exchanges) <= 3
+
+
+def test_leaving_early_leaves_nothing_running_and_the_rest_to_the_caller(loop: Loop, sandbox: Sandbox) -> None:
+    job_ids = [sandbox.add_job() for _ in range(50)]
+
+    async def main() -> tuple[set[str], int, set[Any]]:
+        async with studio_of(sandbox, loop) as studio:
+            unfinished = set(job_ids)
+            outcomes = studio.short_jobs.wait_many(job_ids, timeout=600)
+            async for outcome in outcomes:
+                unfinished.remove(outcome.job_id)
+                if len(unfinished) == 40:
+                    break
+            await outcomes.aclose()
+            sent = len(sandbox.exchanges)
+            await asyncio.sleep(100)
+            return unfinished, len(sandbox.exchanges) - sent, asyncio.all_tasks() - {asyncio.current_task()}
+
+    unfinished, sent_later, tasks = run(loop, main())
+    assert (len(unfinished), sent_later, tasks) == (40, 0, set())
+
+
+def test_a_cancelled_wait_leaves_nothing_running(server: RawServer, raw_options: dict[str, Any]) -> None:
+    async def main() -> set[Any]:
+        async with AsyncMetaStudio(**raw_options) as studio:
+            server.answers.append(None)
+
+            async def wait() -> list[Outcome]:
+                return [each async for each in studio.short_jobs.wait_many(["a", "b", "c"], timeout=600)]
+
+            waiting = asyncio.create_task(wait())
+            await asyncio.to_thread(server.asked.acquire)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(main()) == set()
+
+
+def test_a_bounded_number_is_in_flight(loop: Loop) -> None:
+    under_way, peak = 0, 0
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way, peak
+        under_way += 1
+        peak = max(peak, under_way)
+        await asyncio.sleep(1)
+        under_way -= 1
+        return httpx.Response(200, json={"state": "SUCCEED"})
+
+    options: dict[str, Any] = {"endpoint": "http://localhost", "project_id": "p", "auth": TokenAuth("a-token")}
+    studio = AsyncMetaStudio(**options, transport=httpx.MockTransport(answer))
+    outcomes = run(loop, collected(studio, [f"job-{n}" for n in range(30)], timeout=600, max_in_flight=3))
+
+    assert (peak, len(outcomes)) == (3, 30)
+
+
+def test_nothing_to_wait_for(loop: Loop, sandbox: Sandbox) -> None:
+    assert run(loop, collected(studio_of(sandbox, loop), [], timeout=1)) == {}
+
+
+@pytest.mark.parametrize(
+    "change", [{"timeout": 0}, {"rate": 0}, {"rate": -1}, {"max_in_flight": 0}, {"max_in_flight": 1.5}]
+)
+def test_wrong_arguments_are_said_before_anything_is_sent(loop: Loop, sandbox: Sandbox, change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(change))):
+        run(loop, collected(studio_of(sandbox, loop), ["j"], **{"timeout": 5, **change}))
+    with pytest.raises(ConfigurationError, match="job_id"):
+        run(loop_again := Loop(), collected(studio_of(sandbox, loop_again), ["j", "a/b"], timeout=5))
+    assert len(sandbox.exchanges) == 0
+
+
+@pytest.mark.parametrize("jobs", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_a_soak(loop: Loop, sandbox: Sandbox, jobs: int) -> None:
+    """One request in five fails, in every way there is; every job is accounted for, at the pace."""
+    good = [sandbox.add_job("WAITING", "PROCESSING", "SUCCEED") for _ in range(jobs * 9 // 10)]
+    failed = [sandbox.add_job("WAITING", "HIBERNATING", "FAILED") for _ in range(jobs - len(good))]
+    sandbox.inject_randomly(
+        [
+            faults.throttled(),
+            faults.throttled(retry_after=2),
+            faults.throttled(retry_after="junk"),
+            faults.status(500, "APIGW.0601"),
+            faults.status(503, "APIGW.0613"),
+            faults.status(502, "APIGW.0201"),
+            faults.html(502),
+            faults.html(200),
+            faults.lost,
+            faults.cut,
+            faults.slow(0.001),
+            faults.changed(assess_result=3),
+            faults.changed(state=None),
+        ],
+        probability=0.2,
+        seed=42,
+    )
+
+    sandbox._service.exchanges = deque()  # all of them, not the last thousand
+
+    outcomes = run(loop, collected(studio_of(sandbox, loop), [*good, *failed], timeout=1_000_000, rate=20))
+
+    assert outcomes.keys() == {*good, *failed}
+    assert {type(outcomes[each].error) for each in good} == {type(None)}
+    assert {type(outcomes[each].error) for each in failed} == {ShortJobFailed}
+    assert min(gaps(sandbox)) >= 0.0499
