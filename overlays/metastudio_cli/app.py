@@ -1,4 +1,8 @@
-"""The subcommands. Exit codes: 0 done, 1 the service said no or did not answer, 2 wrong use or configuration."""
+"""The subcommands.
+
+Exit codes: 0 done, 1 the service said no or did not answer, 2 wrong use or configuration, 3 a job failed, 4 timed out,
+130 interrupted.
+"""
 
 import json
 import logging
@@ -26,7 +30,7 @@ from metastudio import (
 )
 from metastudio.credentials import from_environment, profile, variable
 
-from . import render, sign_report
+from . import render, sign_report, waiting
 
 app = typer.Typer(
     help="Query Huawei Cloud MetaStudio's short jobs. Keys come from the environment: HUAWEICLOUD_SDK_AK, "
@@ -99,6 +103,31 @@ def show(
                     out.print(render.short_job(job))
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def wait(
+    job_ids: Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="Short jobs to wait for.")],
+    timeout: Annotated[float, typer.Option(help="Seconds for all of them.")] = 600.0,
+    rate: Annotated[float, typer.Option(help="Requests a second, for all of them together.")] = 10.0,
+    region: Region = None,
+    endpoint: Endpoint = None,
+    project_id: ProjectId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Wait until short jobs are finished: a live table, or a JSON line for each change.
+
+    Exit codes: 3 if a job failed, 4 if the time ran out, 130 if interrupted.
+    """
+    progress = waiting.Progress(list(dict.fromkeys(job_ids)), timeout, rate)
+    options = {"region": region, "endpoint": endpoint, "project_id": project_id}
+    try:
+        with _exit_codes():
+            waiting.wait(progress, as_json or not out.is_terminal, out, _complain, **options)
+    except KeyboardInterrupt:
+        err.print("metastudio: interrupted; unfinished:", *progress.unfinished, soft_wrap=True, highlight=False)
+        raise typer.Exit(130) from None
+    raise typer.Exit(progress.exit_code())
 
 
 @app.command()

@@ -213,3 +213,69 @@ def test_verbose_logs_the_exchange_and_no_secret(sandbox: Sandbox) -> None:
 
     assert f"short-jobs/{REFERENCE_JOB}: 200, request ID" in result.stderr
     assert sandbox.credentials.sk not in result.stderr
+
+
+def test_wait_prints_a_json_line_for_each_change(sandbox: Sandbox) -> None:
+    done = sandbox.add_job("SUCCEED")
+
+    result = run("wait", done, done, env=sandbox.environment)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [sandbox.jobs[done]]
+
+
+def test_wait_shows_people_a_table(sandbox: Sandbox) -> None:
+    shown = run_on_a_terminal(
+        "wait", sandbox.add_job("SUCCEED"), env=sandbox.environment | {"COLUMNS": "120", "TERM": "xterm"}
+    )
+
+    for each in ("SUCCEED", "1 of 1 finished (1 SUCCEED)", "at most 10 requests a second", "s left"):
+        assert each in shown
+
+
+@pytest.mark.parametrize(
+    ("states", "code", "said"),
+    [
+        (["FAILED"], 3, "ended in FAILED"),
+        (["FAILED", "WAITING"], 3, "ended in FAILED"),
+        (["WAITING"], 4, "did not finish within 0.9 s; its last state was WAITING"),
+        (["SUCCEED", None], 1, "MSS.00000003"),
+        (["FAILED", None], 1, "MSS.00000003"),
+    ],
+)
+def test_wait_says_how_it_ended(sandbox: Sandbox, states: list[str | None], code: int, said: str) -> None:
+    job_ids = [sandbox.add_job(state) if state else "unknown" for state in states]
+
+    result = run("wait", "--timeout", "0.9", *job_ids, env=sandbox.environment)
+
+    assert result.returncode == code
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--timeout", "0"], "timeout must be"), (["--rate", "0"], "rate must be"), (["a/b"], "job_id must be")],
+)
+def test_wait_says_what_is_wrong(sandbox: Sandbox, arguments: list[str], message: str) -> None:
+    result = run("wait", "j", *arguments, env=sandbox.environment)
+
+    assert (result.returncode, message in result.stderr) == (2, True)
+
+
+def test_wait_says_what_is_unfinished_when_interrupted(sandbox: Sandbox) -> None:
+    done, running = sandbox.add_job("SUCCEED"), sandbox.add_job("WAITING")
+
+    with subprocess.Popen(
+        [COMMAND, "wait", done, running],
+        env=os.environ | sandbox.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as waiting:
+        assert waiting.stdout
+        seen = [json.loads(waiting.stdout.readline())["job_id"] for _ in range(2)]
+        waiting.send_signal(signal.SIGINT)
+        _, errors = waiting.communicate(timeout=60)
+
+    assert set(seen) == {done, running}
+    assert (waiting.returncode, errors) == (130, f"metastudio: interrupted; unfinished: {running}\n")
