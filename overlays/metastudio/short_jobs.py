@@ -240,7 +240,7 @@ def _loop_time() -> Callable[[], float]:
 @contextmanager
 def _attempt(attempts: Attempts) -> Iterator[None]:
     """Tell the border how long an attempt may take; turn what generated code raises on a wrong shape into our error."""
-    attempt = Attempt(attempts.seconds_left)
+    attempt = Attempt(attempts.made + 1, attempts.seconds_left)
     token = current_attempt.set(attempt)
     try:
         yield

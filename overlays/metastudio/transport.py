@@ -24,10 +24,12 @@ class Attempt:
     """What an attempt and the border tell each other; generated code between them passes nothing on.
 
     Attributes:
+        number: 1 for the first attempt of a call.
         seconds_left: How long the attempt may take at most.
         response: The 2xx response, once there is one.
     """
 
+    number: int
     seconds_left: Callable[[], float]
     response: httpx.Response | None = None
 
@@ -105,7 +107,9 @@ def _connection_error(request: httpx.Request, error: httpx.RequestError, started
 
 
 def _debug(request: httpx.Request, outcome: str, started: float) -> None:
-    log.debug("%s %s: %s after %.3f s", request.method, request.url, outcome, perf_counter() - started)
+    attempt = current_attempt.get()
+    number, seconds = attempt.number if attempt else 1, perf_counter() - started
+    log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, outcome, number, seconds)
 
 
 def _clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None, started: float) -> httpx.Response:

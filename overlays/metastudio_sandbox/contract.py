@@ -3,6 +3,7 @@
 Everything here follows the contract: a field, metric, state or operation that is added there appears in the sandbox.
 """
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from metastudio.waiting import FAILURE_STATES, SUCCESS_STATES
 SHOW_SHORT_JOB: Final = "/v1/{project_id}/voice-training-manage/user/short-jobs/{job_id}"
 
 
+@cache
 def load() -> dict[str, Any]:
     """Return the contract: from the installed package, or from the repository in an editable install."""
     packaged = files("metastudio") / "openapi.yaml"
