@@ -5,6 +5,9 @@ import selectors
 from typing import Any
 
 
+HANGS_AFTER = 30  # real seconds
+
+
 class Clock:
     """A clock and a sleep for synchronous code."""
 
@@ -30,8 +33,13 @@ class _Selector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> Any:
         only_the_loops_own = len(self.get_map()) <= 1
-        if timeout is None or timeout <= 0 or not only_the_loops_own:
-            return super().select(0 if timeout is not None and timeout <= 0 else 30)
+        if timeout is not None and timeout <= 0:
+            return super().select(0)
+        if timeout is None or not only_the_loops_own:
+            ready = super().select(HANGS_AFTER)
+            if not ready:
+                raise TimeoutError("a socket was waited for in vain: a test of timeouts needs real_time=True")
+            return ready
         ready = super().select(0)
         if not ready:
             self.slept.append(timeout)

@@ -79,13 +79,13 @@ class Service:
 
     def _endpoint(self, path: str, operation: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            body = await request.body()
+            received, body = self.now(), await request.body()
             canonical = gateway.canonical_request(request, body)
             refusal = self._not_authenticated(request, canonical) or self._invalid(request, body)
             response = self._refused(refusal) if refusal else self._served(path, operation, request)
             if fault := self.faults.take():
                 response = await fault(request, response)
-            self._keep(request, canonical, response)
+            self._keep(request, received, canonical, response)
             return response
 
         return endpoint
@@ -138,7 +138,7 @@ class Service:
 
     async def _no_such_api(self, request: Request, _: Exception) -> Response:
         response = self._refused(_NO_SUCH_API)
-        self._keep(request, None, response)
+        self._keep(request, self.now(), None, response)
         return response
 
     def _refused(self, refusal: Refusal) -> Response:
@@ -151,7 +151,7 @@ class Service:
         response.headers["Date"] = format_datetime(self.now(), usegmt=True)
         return response
 
-    def _keep(self, request: Request, canonical: str | None, response: Response) -> None:
+    def _keep(self, request: Request, received: datetime, canonical: str | None, response: Response) -> None:
         self.exchanges.append(
             Exchange(
                 request.method,
@@ -159,6 +159,6 @@ class Service:
                 gateway.wire_headers(request),
                 canonical,
                 response.status_code,
-                self.now(),
+                received,
             )
         )

@@ -1,4 +1,4 @@
-"""The fixture `metastudio_sandbox`, for the tests of services. pytest loads this by itself: it imports nothing heavy."""
+"""The fixture `metastudio_sandbox`, for the tests of services. pytest loads this: it imports nothing heavy."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -210,7 +210,7 @@ def test_a_silent_server_is_a_timeout(connect: Connect, server: RawServer, raw_o
     server.answers.append(None)
 
     with pytest.raises(APITimeoutError, match="ReadTimeout"):
-        connect(**raw_options, timeout=0.05).show("j")
+        connect(**raw_options, timeout=0.05, real_time=True).show("j")
 
 
 def test_errors_pickle_to_equals(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:

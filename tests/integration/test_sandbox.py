@@ -1,0 +1,175 @@
+"""The sandbox's own rules, asked with plain httpx."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from metastudio import AkSkAuth, Credentials
+from metastudio_sandbox import Sandbox, faults
+
+REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """One for each test: some of them lock its key."""
+    with Sandbox() as running:
+        yield running
+
+
+def path_of(sandbox: Sandbox, job_id: str = REFERENCE_JOB) -> str:
+    return f"/v1/{sandbox.project_id}/voice-training-manage/user/short-jobs/{job_id}"
+
+
+def ask(sandbox: Sandbox, path: str | None = None, *, auth: httpx.Auth | None = None, **options: Any) -> httpx.Response:
+    """Send a request to the sandbox, signed with its key."""
+    auth = auth or AkSkAuth(sandbox.credentials, sandbox.project_id)
+    with httpx.Client(base_url=sandbox.url, auth=auth) as client:
+        return client.request(options.pop("method", "GET"), path or path_of(sandbox), **options)
+
+
+def code(response: httpx.Response) -> tuple[int, str]:
+    assert response.json()["request_id"] == response.headers["X-Request-Id"]
+    return response.status_code, response.json()["error_code"]
+
+
+def test_the_reference_pages_job_is_there(sandbox: Sandbox) -> None:
+    response = ask(sandbox)
+
+    assert (response.status_code, response.json()["job_id"]) == (200, REFERENCE_JOB)
+    assert sandbox.project_id == "3f0924078d1b471c884a5383d4dec9fa"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("GET", "/v1/p/elsewhere"), ("PUT", None), ("DELETE", None)]
+)
+def test_there_is_no_other_api(sandbox: Sandbox, method: str, path: str | None) -> None:
+    assert code(ask(sandbox, path, method=method)) == (404, "APIGW.0101")
+
+
+class Without(httpx.Auth):
+    """Signs, and then takes one header away, or gives it another value."""
+
+    def __init__(self, sandbox: Sandbox, name: str, value: str | None = None) -> None:
+        self._auth = AkSkAuth(sandbox.credentials, sandbox.project_id)
+        self._name, self._value = name, value
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]  # it takes no answer
+        next(self._auth.auth_flow(request))
+        del request.headers[self._name]
+        if self._value is not None:
+            request.headers[self._name] = self._value
+        yield request
+
+
+@pytest.mark.parametrize("value", [None, "x", ""])
+@pytest.mark.parametrize("name", ["Authorization", "X-Sdk-Date", "X-Project-Id"])
+def test_each_header_of_the_signature_is_needed_and_covered(sandbox: Sandbox, name: str, value: str | None) -> None:
+    assert code(ask(sandbox, auth=Without(sandbox, name, value))) == (401, "APIGW.0301")
+
+
+def test_x_project_id_is_mandatory_with_a_signature(sandbox: Sandbox) -> None:
+    assert code(ask(sandbox, auth=AkSkAuth(sandbox.credentials))) == (401, "APIGW.0301")
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(-14, 200), (14, 200), (-16, 401), (16, 401)])
+def test_the_date_may_be_off_by_fifteen_minutes(sandbox: Sandbox, minutes: int, status: int) -> None:
+    def now() -> datetime:
+        return datetime.now(UTC) + timedelta(minutes=minutes)
+
+    request = httpx.Request("GET", sandbox.url + path_of(sandbox))
+    next(AkSkAuth(sandbox.credentials, sandbox.project_id, now=now).auth_flow(request))
+    with httpx.Client() as client:
+        assert client.send(request).status_code == status
+
+
+def test_its_clock_can_be_set_off(sandbox: Sandbox) -> None:
+    sandbox.clock_offset = timedelta(hours=3)
+
+    response = ask(sandbox)
+
+    assert [seen.status for seen in sandbox.exchanges] == [401, 200]
+    assert response.status_code == 200
+
+
+def test_a_sixth_refusal_in_a_row_locks_the_key_for_five_minutes(sandbox: Sandbox) -> None:
+    def refused(n: int) -> httpx.Response:
+        return ask(sandbox, auth=AkSkAuth(Credentials(sandbox.credentials.ak, f"wrong-{n}"), sandbox.project_id))
+
+    for n in range(5):
+        assert refused(n).status_code == 401
+    assert ask(sandbox).status_code == 200, "five are not too many, and a success sets the count back"
+
+    for n in range(5, 11):
+        assert refused(n).status_code == 401
+    locked = ask(sandbox)
+    assert code(locked) == (401, "APIGW.0301")
+    assert locked.json()["error_msg"] == "AK access failed to reach the limit,forbidden"
+
+    sandbox.clock_offset = timedelta(minutes=5, seconds=1)
+    assert ask(sandbox).status_code == 200
+
+
+def test_another_body_than_the_signed_one_is_refused(sandbox: Sandbox) -> None:
+    signed = httpx.Request("GET", sandbox.url + path_of(sandbox), content=b"this")
+    next(AkSkAuth(sandbox.credentials, sandbox.project_id).auth_flow(signed))
+    with httpx.Client() as client:
+        response = client.request("GET", signed.url, headers=signed.headers, content=b"that")
+
+    assert code(response) == (401, "APIGW.0301")
+
+
+def test_an_answer_that_is_not_the_contracts_is_our_own_fault_and_said(sandbox: Sandbox) -> None:
+    sandbox.jobs[REFERENCE_JOB]["create_time"] = "yesterday"
+
+    assert ask(sandbox).status_code == 500
+
+
+def test_a_job_can_be_moved(sandbox: Sandbox) -> None:
+    job_id = sandbox.add_job("WAITING", "PROCESSING")
+    assert [ask(sandbox, path_of(sandbox, job_id)).json()["state"] for _ in range(3)] == ["WAITING"] + [
+        "PROCESSING"
+    ] * 2
+
+    sandbox.move_job(job_id, "SUCCEED")
+    assert "assess_result" in ask(sandbox, path_of(sandbox, job_id)).json()
+
+
+def test_faults_come_in_order_and_then_no_more(sandbox: Sandbox) -> None:
+    sandbox.inject(faults.throttled(retry_after=2), times=2)
+    sandbox.inject(faults.html(502))
+
+    answers = [ask(sandbox) for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [429, 429, 502, 200]
+    assert answers[0].headers["Retry-After"] == "2"
+    assert answers[2].headers["Content-Type"].startswith("text/html")
+
+
+def test_random_faults_are_the_same_for_the_same_seed(sandbox: Sandbox) -> None:
+    def statuses() -> list[int]:
+        sandbox.inject_randomly([faults.html(502), faults.html(503)], probability=0.5, seed=3)
+        return [ask(sandbox).status_code for _ in range(20)]
+
+    first = statuses()
+    assert first == statuses()
+    assert set(first) == {200, 502, 503}
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [(faults.lost, httpx.RemoteProtocolError), (faults.cut, httpx.RemoteProtocolError)]
+)
+def test_connections_can_be_cut(sandbox: Sandbox, fault: faults.Fault, error: type[Exception]) -> None:
+    sandbox.inject(fault)
+
+    with pytest.raises((error, httpx.ReadError)):
+        ask(sandbox)
+    assert ask(sandbox).status_code == 200
+
+
+def test_it_says_that_it_is_not_running() -> None:
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = Sandbox().url
