@@ -1,6 +1,7 @@
 """What several tests share: a sandbox, and one way to write a test for both clients."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,9 +10,10 @@ import pytest
 
 from leaks import pytest_runtest_makereport
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, ShortJob
+from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio_sandbox import Sandbox
 from raw_server import RawServer, raw_server
-from virtual_time import Clock, Loop
+from virtual_time import Clock
 
 
 class Session(Protocol):
@@ -54,12 +56,14 @@ class _Sync:
 class _Async:
     def __init__(self, *, real_time: bool = False, **options: Any) -> None:
         self.studio = AsyncMetaStudio(**options)
-        self.loop = Loop()
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop if real_time else lambda: self.loop)
+        self.clock = Clock()
+        if not real_time:
+            self.studio.short_jobs.clock, self.studio.short_jobs.sleep = self.clock, self.clock.async_sleep
+        self._runner = asyncio.Runner()
 
     @property
     def slept(self) -> list[float]:
-        return self.loop.slept
+        return self.clock.slept
 
     def show(self, job_id: str, **options: Any) -> ShortJob:
         return self._runner.run(self.studio.short_jobs.show(job_id, **options))
@@ -70,12 +74,18 @@ class _Async:
     def close(self) -> None:
         self._runner.run(self.studio.aclose())
         self._runner.close()
-        self.loop.close()
 
 
-@pytest.fixture(params=[_Sync, _Async], ids=["sync", "async"])
+class _Aiohttp(_Async):
+    def __init__(self, *, verify: ssl.SSLContext | bool = True, **options: Any) -> None:
+        if "proxy" not in options:  # it has none
+            options.setdefault("transport", AiohttpTransport(verify=verify))
+        super().__init__(**options)
+
+
+@pytest.fixture(params=[_Sync, _Async, _Aiohttp], ids=["sync", "async", "aiohttp"])
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
-    """Return a function that makes a client from its options; each test runs with both clients."""
+    """Return a function that makes a client from its options; each test runs with every client and transport."""
     sessions: list[_Sync | _Async] = []
 
     def connected(**options: Any) -> Session:

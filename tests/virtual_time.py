@@ -4,12 +4,11 @@ import asyncio
 import selectors
 from typing import Any
 
-
 HANGS_AFTER = 30  # real seconds
 
 
 class Clock:
-    """A clock and a sleep for synchronous code."""
+    """A clock, and a sleep for each of the loops."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -21,6 +20,9 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+    async def async_sleep(self, seconds: float) -> None:
+        self.sleep(seconds)
 
 
 class _Selector(selectors.DefaultSelector):

@@ -146,15 +146,22 @@ class ShortJobs(_Resource):
             self.sleep(delay)
 
 
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
 @attrs.define(kw_only=True)
 class AsyncShortJobs(_Resource):
     """The short jobs of one project; `studio.short_jobs`. Time is the event loop's."""
+
+    clock: Callable[[], float] = _loop_time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def show(
         self, job_id: str, *, max_retries: int | None = None, total_timeout: float | None = None
     ) -> ShortJob:
         """Return a short job's details; see `ShortJobs.show`."""
-        return await self._show(job_id, self._attempts(_loop_time(), max_retries, total_timeout))
+        return await self._show(job_id, self._attempts(self.clock, max_retries, total_timeout))
 
     async def wait(
         self,
@@ -166,13 +173,13 @@ class AsyncShortJobs(_Resource):
         failure: Collection[str] = FAILURE_STATES,
     ) -> ShortJob:
         """Ask for a short job until it is finished, and return it; see `ShortJobs.wait`."""
-        wait = self._wait(_loop_time(), job_id, timeout, on_update, success, failure)
+        wait = self._wait(self.clock, job_id, timeout, on_update, success, failure)
         while True:
             with wait.forgiving():
                 wait.take(await self._show(job_id, self._attempts_of(wait)))
             if wait.finished:
                 return wait.result()
-            await asyncio.sleep(wait.delay())
+            await self.sleep(wait.delay())
 
     async def wait_many(
         self,
@@ -205,9 +212,8 @@ class AsyncShortJobs(_Resource):
             AuthenticationError: The key or token was refused.
             PermissionDeniedError: It is not allowed to ask for short jobs.
         """
-        clock = _loop_time()
         ids = dict.fromkeys(job_ids)
-        waits = [self._wait(clock, job_id, timeout, on_update, success, failure) for job_id in ids]
+        waits = [self._wait(self.clock, job_id, timeout, on_update, success, failure) for job_id in ids]
         pace = Pace(checks.number("rate", rate))
         async with aclosing(
             many.outcomes(self._ask, waits, pace, checks.count("max_in_flight", max_in_flight, 1))
@@ -230,11 +236,7 @@ class AsyncShortJobs(_Resource):
                     return _expect(kind, await send())
             except MetaStudioError as error:
                 delay = attempts.delay(error)
-            await asyncio.sleep(delay)
-
-
-def _loop_time() -> Callable[[], float]:
-    return asyncio.get_running_loop().time
+            await self.sleep(delay)
 
 
 @contextmanager

@@ -91,10 +91,12 @@ class Service:
         return endpoint
 
     def _not_authenticated(self, request: Request, canonical: str | None) -> Refusal | None:
-        if self._locked_until is not None and self.now() < self._locked_until:
+        with_our_key = gateway.access_key(request) == self.credentials.ak
+        if with_our_key and self._locked_until is not None and self.now() < self._locked_until:
             return LOCKED
         refusal = gateway.refusal(request, canonical, self.now(), self.credentials, self.token)
-        self._refusals = self._refusals + 1 if refusal else 0
+        if with_our_key:  # it is a key that is locked
+            self._refusals = self._refusals + 1 if refusal else 0
         if self._refusals > MAX_REFUSALS:
             self._refusals, self._locked_until = 0, self.now() + LOCK
         return refusal

@@ -47,6 +47,12 @@ def canonical_request(request: Request, body: bytes) -> str | None:
     return signing.canonical_request(request.method, target(request), headers, signed_headers, payload_hash)
 
 
+def access_key(request: Request) -> str | None:
+    """Return the access key ID that `request` claims to be signed with."""
+    claim = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))
+    return claim and claim[1]
+
+
 def refusal(
     request: Request, canonical: str | None, now: datetime, credentials: Credentials, token: str
 ) -> Refusal | None:
