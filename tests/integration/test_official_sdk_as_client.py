@@ -17,6 +17,9 @@ from conftest import Connect
 from metastudio import APIStatusError, AuthenticationError, Credentials, JobState, PermissionDeniedError
 from metastudio_sandbox import Sandbox
 
+# From Python 3.12 on, the official signer's clock is deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
 REFERENCE_PROJECT = "3f0924078d1b471c884a5383d4dec9fa"
 REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 
