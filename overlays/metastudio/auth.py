@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import attrs
@@ -12,6 +11,7 @@ from . import checks, lockout, signing
 from .credentials import Credentials, CredentialsSource, Secret
 from .errors import AuthenticationError, ConfigurationError, status_error
 from .flows import SteppedAuth, Steps, send, wait
+from .http_dates import http_date
 from .log import log
 from .signed_request import body, sign
 
@@ -86,7 +86,7 @@ class AkSkAuth(SteppedAuth):
 
     def _corrects_clock(self, request: httpx.Request, response: httpx.Response) -> bool:
         """Correct our offset to the endpoint's clock, if that is why it refused; tell whether to send again."""
-        if not _is_gateway_error(response, "0301") or (theirs := _date(response)) is None:
+        if not _is_gateway_error(response, "0301") or (theirs := http_date(response.headers, "Date")) is None:
             return False
         signed = datetime.strptime(request.headers["X-Sdk-Date"], signing.DATE_FORMAT).replace(tzinfo=UTC)
         if abs(theirs - signed) <= MAX_CLOCK_DIFFERENCE:
@@ -140,14 +140,6 @@ def _refuse_plain_http(request: httpx.Request) -> None:
 
 def _is_gateway_error(response: httpx.Response, code: str) -> bool:
     return response.is_client_error and status_error(response).gateway_code == code
-
-
-def _date(response: httpx.Response) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, ValueError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _note(state: lockout.Lockout, response: httpx.Response) -> bool:

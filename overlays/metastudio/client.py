@@ -172,7 +172,7 @@ def _auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, projec
         if not isinstance(auth, httpx.Auth):
             raise ConfigurationError("auth must be an AkSkAuth, a TokenAuth or another httpx.Auth")
         return auth
-    if found := credentials or from_environment():
+    if (found := from_environment() if credentials is None else credentials) is not None:
         return AkSkAuth(found, project_id)
     if token := secret_variable("METASTUDIO_AUTH_TOKEN"):
         return TokenAuth(token)

@@ -3,7 +3,6 @@
 import asyncio
 import heapq
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from datetime import UTC, datetime
 from itertools import count
 
 from .errors import AuthenticationError, ConfigurationError, MetaStudioError, PermissionDeniedError, RateLimitError
@@ -63,7 +62,7 @@ def _settled(done: asyncio.Future[None], wait: Wait, pace: Pace, now: float) -> 
     try:
         done.result()
         if isinstance(wait.lost, RateLimitError):
-            pace.throttled(now, retry_after(wait.lost, datetime.now(UTC)))
+            pace.throttled(now, retry_after(wait.lost))
         elif wait.lost is None:
             pace.answered()
         return Outcome(wait.job_id, wait.job, None) if wait.finished else wait.delay()

@@ -3,7 +3,6 @@
 import random as random_numbers
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from time import monotonic
 from typing import Final
@@ -12,6 +11,7 @@ import attrs
 import httpx
 
 from .errors import APIConnectionError, APIStatusError, MetaStudioError
+from .http_dates import http_date
 from .log import log
 
 
@@ -53,16 +53,19 @@ def repeat(error: MetaStudioError) -> Repeat:
     return Repeat.NEVER
 
 
-def retry_after(error: MetaStudioError, now: datetime) -> float | None:
-    """Return the seconds that `Retry-After` asks to wait, as a number or a date; None where it is neither."""
-    value = error.headers.get("Retry-After", "").strip() if isinstance(error, APIStatusError) else ""
+def retry_after(error: MetaStudioError) -> float | None:
+    """Return the seconds that `Retry-After` asks to wait, as a number or a date; None where it is neither.
+
+    A date is held against the answer's own `Date`: our clock may be another.
+    """
+    if not isinstance(error, APIStatusError):
+        return None
+    value = error.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
+    until = http_date(error.headers, "Retry-After")
+    now = http_date(error.headers, "Date") or datetime.now(UTC)
+    return None if until is None else max(0.0, (until - now).total_seconds())
 
 
 @attrs.define(kw_only=True)
@@ -98,7 +101,7 @@ class Attempts:
         may = repeat(error)
         if self.made > self.max_retries or may is Repeat.NEVER or (may is Repeat.IF_IDEMPOTENT and not idempotent):
             raise error
-        asked = retry_after(error, datetime.now(UTC))
+        asked = retry_after(error)
         # Full jitter: clients that failed together do not come back together.
         delay = self.random() * min(MAX_DELAY, FIRST_DELAY * 2 ** (self.made - 1)) if asked is None else asked
         if delay > MAX_RETRY_AFTER or delay >= self.seconds_left():

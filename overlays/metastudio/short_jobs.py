@@ -1,14 +1,9 @@
 """Short jobs: the only caller of generated endpoints. An operation is one short method here, once for each loop."""
 
-import asyncio
-import random as random_numbers
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import aclosing
 from functools import partial
-from time import monotonic, sleep
-from typing import TypedDict, TypeVar
-
-import attrs
+from typing import TypedDict
 
 from metastudio_client import Client
 from metastudio_client.api.short_jobs import show_short_job
@@ -16,12 +11,9 @@ from metastudio_client.models import ShortJob
 from metastudio_client.types import UNSET, Unset
 
 from . import checks, many
-from .errors import MetaStudioError
+from .resources import AsyncResource, Resource
 from .retries import Attempts
-from .transport import Attempt, current_attempt, validation_error
 from .waiting import FAILURE_STATES, SUCCESS_STATES, OnUpdate, Outcome, Pace, Wait
-
-T = TypeVar("T")
 
 
 class _Arguments(TypedDict):
@@ -31,58 +23,8 @@ class _Arguments(TypedDict):
     x_app_user_id: str | Unset
 
 
-@attrs.define(kw_only=True)
-class _Resource:
-    """What both loops share: the checked arguments of a call, and what decides about its retries and its end."""
-
-    client: Client = attrs.field(repr=False)
-    project_id: str
-    app_user_id: str | None
-    max_retries: int
-    total_timeout: float
-    random: Callable[[], float] = random_numbers.random
-
-    def _arguments(self, job_id: str) -> _Arguments:
-        return {
-            "project_id": self.project_id,
-            "job_id": checks.path_id("job_id", job_id),
-            "client": self.client,
-            "x_app_user_id": UNSET if self.app_user_id is None else self.app_user_id,
-        }
-
-    def _attempts(self, clock: Callable[[], float], max_retries: int | None, total_timeout: float | None) -> Attempts:
-        return Attempts(
-            max_retries=self.max_retries if max_retries is None else checks.count("max_retries", max_retries),
-            total_timeout=self.total_timeout
-            if total_timeout is None
-            else checks.number("total_timeout", total_timeout),
-            clock=clock,
-            random=self.random,
-        )
-
-    def _attempts_of(self, wait: Wait, max_retries: int | None = None) -> Attempts:
-        left = max(0.001, min(self.total_timeout, wait.seconds_left()))
-        return self._attempts(wait.clock, max_retries, left)
-
-    def _wait(
-        self,
-        clock: Callable[[], float],
-        job_id: str,
-        timeout: float,
-        on_update: OnUpdate | None,
-        success: Collection[str],
-        failure: Collection[str],
-    ) -> Wait:
-        job_id, timeout = checks.path_id("job_id", job_id), checks.number("timeout", timeout)
-        return Wait(job_id, timeout, frozenset(success), frozenset(failure), on_update, clock, self.random)
-
-
-@attrs.define(kw_only=True)
-class ShortJobs(_Resource):
+class ShortJobs(Resource):
     """The short jobs of one project; `studio.short_jobs`."""
-
-    clock: Callable[[], float] = monotonic
-    sleep: Callable[[float], None] = sleep
 
     def show(self, job_id: str, *, max_retries: int | None = None, total_timeout: float | None = None) -> ShortJob:
         """Return a short job's details.
@@ -98,7 +40,7 @@ class ShortJobs(_Resource):
             APIStatusError: The gateway or the service said no; the subclass tells how.
             APIResponseValidationError: The answer is not a short job.
         """
-        return self._show(job_id, self._attempts(self.clock, max_retries, total_timeout))
+        return self._show(job_id, self.attempts(max_retries, total_timeout))
 
     def wait(
         self,
@@ -125,43 +67,26 @@ class ShortJobs(_Resource):
             WaitTimeout: It did not finish in time; has the last answer.
             MetaStudioError: What `show` raises, where asking again would not help.
         """
-        wait = self._wait(self.clock, job_id, timeout, on_update, success, failure)
+        wait = _wait(self, job_id, timeout, on_update, success, failure)
         while True:
             with wait.forgiving():
-                wait.take(self._show(job_id, self._attempts_of(wait)))
+                wait.take(self._show(job_id, _attempts(self, wait)))
             if wait.finished:
                 return wait.result()
             self.sleep(wait.delay())
 
     def _show(self, job_id: str, attempts: Attempts) -> ShortJob:
-        return self._run(partial(show_short_job.sync, **self._arguments(job_id)), ShortJob, attempts)
-
-    def _run(self, send: Callable[[], object], kind: type[T], attempts: Attempts) -> T:
-        while True:
-            try:
-                with _attempt(attempts):
-                    return _expect(kind, send())
-            except MetaStudioError as error:
-                delay = attempts.delay(error)
-            self.sleep(delay)
+        return self.run(partial(show_short_job.sync, **_arguments(self, job_id)), ShortJob, attempts)
 
 
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
-
-
-@attrs.define(kw_only=True)
-class AsyncShortJobs(_Resource):
-    """The short jobs of one project; `studio.short_jobs`. Time is the event loop's."""
-
-    clock: Callable[[], float] = _loop_time
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+class AsyncShortJobs(AsyncResource):
+    """The short jobs of one project; `studio.short_jobs`."""
 
     async def show(
         self, job_id: str, *, max_retries: int | None = None, total_timeout: float | None = None
     ) -> ShortJob:
         """Return a short job's details; see `ShortJobs.show`."""
-        return await self._show(job_id, self._attempts(self.clock, max_retries, total_timeout))
+        return await self._show(job_id, self.attempts(max_retries, total_timeout))
 
     async def wait(
         self,
@@ -173,10 +98,10 @@ class AsyncShortJobs(_Resource):
         failure: Collection[str] = FAILURE_STATES,
     ) -> ShortJob:
         """Ask for a short job until it is finished, and return it; see `ShortJobs.wait`."""
-        wait = self._wait(self.clock, job_id, timeout, on_update, success, failure)
+        wait = _wait(self, job_id, timeout, on_update, success, failure)
         while True:
             with wait.forgiving():
-                wait.take(await self._show(job_id, self._attempts_of(wait)))
+                wait.take(await self._show(job_id, _attempts(self, wait)))
             if wait.finished:
                 return wait.result()
             await self.sleep(wait.delay())
@@ -213,7 +138,7 @@ class AsyncShortJobs(_Resource):
             PermissionDeniedError: It is not allowed to ask for short jobs.
         """
         ids = dict.fromkeys(job_ids)
-        waits = [self._wait(self.clock, job_id, timeout, on_update, success, failure) for job_id in ids]
+        waits = [_wait(self, job_id, timeout, on_update, success, failure) for job_id in ids]
         pace = Pace(checks.number("rate", rate))
         async with aclosing(
             many.outcomes(self._ask, waits, pace, checks.count("max_in_flight", max_in_flight, 1))
@@ -224,39 +149,33 @@ class AsyncShortJobs(_Resource):
     async def _ask(self, wait: Wait) -> None:
         # No retries below this: a question that is lost goes back into the queue, and keeps to the pace.
         with wait.forgiving():
-            wait.take(await self._show(wait.job_id, self._attempts_of(wait, max_retries=0)))
+            wait.take(await self._show(wait.job_id, _attempts(self, wait, max_retries=0)))
 
     async def _show(self, job_id: str, attempts: Attempts) -> ShortJob:
-        return await self._run(partial(show_short_job.asyncio, **self._arguments(job_id)), ShortJob, attempts)
-
-    async def _run(self, send: Callable[[], Awaitable[object]], kind: type[T], attempts: Attempts) -> T:
-        while True:
-            try:
-                with _attempt(attempts):
-                    return _expect(kind, await send())
-            except MetaStudioError as error:
-                delay = attempts.delay(error)
-            await self.sleep(delay)
+        return await self.run(partial(show_short_job.asyncio, **_arguments(self, job_id)), ShortJob, attempts)
 
 
-@contextmanager
-def _attempt(attempts: Attempts) -> Iterator[None]:
-    """Tell the border how long an attempt may take; turn what generated code raises on a wrong shape into our error."""
-    attempt = Attempt(attempts.made + 1, attempts.seconds_left)
-    token = current_attempt.set(attempt)
-    try:
-        yield
-    except MetaStudioError:
-        raise
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if attempt.response is None:  # nothing was read yet: not the answer's fault
-            raise
-        raise validation_error(attempt.response, "the answer does not have the shape of the contract") from error
-    finally:
-        current_attempt.reset(token)
+def _arguments(resource: Resource | AsyncResource, job_id: str) -> _Arguments:
+    return {
+        "project_id": resource.project_id,
+        "job_id": checks.path_id("job_id", job_id),
+        "client": resource.client,
+        "x_app_user_id": UNSET if resource.app_user_id is None else resource.app_user_id,
+    }
 
 
-def _expect(kind: type[T], answer: object) -> T:
-    if not isinstance(answer, kind):  # a 2xx that the contract does not describe
-        raise TypeError(f"{type(answer).__name__} is not a {kind.__name__}")
-    return answer
+def _wait(
+    resource: Resource | AsyncResource,
+    job_id: str,
+    timeout: float,
+    on_update: OnUpdate | None,
+    success: Collection[str],
+    failure: Collection[str],
+) -> Wait:
+    job_id, timeout = checks.path_id("job_id", job_id), checks.number("timeout", timeout)
+    return Wait(job_id, timeout, frozenset(success), frozenset(failure), on_update, resource.clock, resource.random)
+
+
+def _attempts(resource: Resource | AsyncResource, wait: Wait, max_retries: int | None = None) -> Attempts:
+    """Return the attempts of one question of a wait: they end with it."""
+    return resource.attempts(max_retries, max(0.001, min(resource.total_timeout, wait.seconds_left())))

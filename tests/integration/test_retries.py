@@ -154,13 +154,20 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     ],
 )
 def test_retry_after_is_a_number_or_a_date_and_junk_is_ignored(value: str, expected: float | None) -> None:
-    error = status_error(httpx.Response(429, headers=[(b"Retry-After", value.encode())]))
+    date = format_datetime(NOW, usegmt=True)
+    error = status_error(httpx.Response(429, headers=[(b"Retry-After", value.encode()), (b"Date", date.encode())]))
 
-    assert retry_after(error, NOW) == expected
+    assert retry_after(error) == expected
+
+
+def test_without_a_date_in_the_answer_our_clock_serves() -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+
+    assert retry_after(error_of(429, None, **{"Retry-After": soon})) == pytest.approx(30, abs=2)
 
 
 def test_without_a_response_there_is_no_retry_after() -> None:
-    assert retry_after(APIConnectionError("x"), NOW) is None
+    assert retry_after(APIConnectionError("x")) is None
 
 
 def test_the_delays_are_full_jitter_and_capped() -> None:

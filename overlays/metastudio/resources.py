@@ -1,0 +1,101 @@
+"""What every resource shares: running a generated operation with its retries, once for each loop."""
+
+import asyncio
+import random as random_numbers
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import TypeVar
+
+import attrs
+
+from metastudio_client import Client
+
+from . import checks
+from .errors import MetaStudioError
+from .retries import Attempts
+from .transport import Attempt, current_attempt, validation_error
+
+T = TypeVar("T")
+
+
+@attrs.define(kw_only=True)
+class _Resource:
+    """What both loops share: the configuration, and the decision core of a call."""
+
+    client: Client = attrs.field(repr=False)
+    project_id: str
+    app_user_id: str | None
+    max_retries: int
+    total_timeout: float
+    clock: Callable[[], float]
+    random: Callable[[], float] = random_numbers.random
+
+    def attempts(self, max_retries: int | None = None, total_timeout: float | None = None) -> Attempts:
+        """Return the attempts of one call; what is not given is the client's."""
+        max_retries = self.max_retries if max_retries is None else checks.count("max_retries", max_retries)
+        total = self.total_timeout if total_timeout is None else checks.number("total_timeout", total_timeout)
+        return Attempts(max_retries=max_retries, total_timeout=total, clock=self.clock, random=self.random)
+
+
+@attrs.define(kw_only=True)
+class Resource(_Resource):
+    """A resource of `MetaStudio`."""
+
+    clock: Callable[[], float] = monotonic
+    sleep: Callable[[float], None] = sleep
+
+    def run(self, send: Callable[[], object], kind: type[T], attempts: Attempts) -> T:
+        """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""
+        while True:
+            try:
+                with _attempt(attempts):
+                    return _expect(kind, send())
+            except MetaStudioError as error:
+                delay = attempts.delay(error)
+            self.sleep(delay)
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@attrs.define(kw_only=True)
+class AsyncResource(_Resource):
+    """A resource of `AsyncMetaStudio`. Time is the event loop's."""
+
+    clock: Callable[[], float] = _loop_time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def run(self, send: Callable[[], Awaitable[object]], kind: type[T], attempts: Attempts) -> T:
+        """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""
+        while True:
+            try:
+                with _attempt(attempts):
+                    return _expect(kind, await send())
+            except MetaStudioError as error:
+                delay = attempts.delay(error)
+            await self.sleep(delay)
+
+
+@contextmanager
+def _attempt(attempts: Attempts) -> Iterator[None]:
+    """Tell the border how long an attempt may take; turn what generated code raises on a wrong shape into our error."""
+    attempt = Attempt(attempts.made + 1, attempts.seconds_left)
+    token = current_attempt.set(attempt)
+    try:
+        yield
+    except MetaStudioError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if attempt.response is None:  # nothing was read yet: not the answer's fault
+            raise
+        raise validation_error(attempt.response, "the answer does not have the shape of the contract") from error
+    finally:
+        current_attempt.reset(token)
+
+
+def _expect(kind: type[T], answer: object) -> T:
+    if not isinstance(answer, kind):  # a 2xx that the contract does not describe
+        raise TypeError(f"{type(answer).__name__} is not a {kind.__name__}")
+    return answer
