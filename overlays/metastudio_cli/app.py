@@ -12,8 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import ModuleType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import typer
@@ -31,6 +30,9 @@ from metastudio import (
 from metastudio.credentials import from_environment, profile, variable
 
 from . import render, sign_report, waiting
+
+if TYPE_CHECKING:
+    from metastudio_sandbox import Sandbox
 
 app = typer.Typer(
     help="Query Huawei Cloud MetaStudio's short jobs. Keys come from the environment: HUAWEICLOUD_SDK_AK, "
@@ -163,9 +165,9 @@ def _request(method: str, url: str, header: list[str], data: str) -> httpx.Reque
 @app.command()
 def sandbox(port: Annotated[int, typer.Option(help="Port of 127.0.0.1; 0 takes a free one.")] = 0) -> None:
     """Serve a stand-in of the service on this machine until interrupted, and print the environment to export."""
-    module = _sandbox_module()
+    sandbox_class = _sandbox_class()
     try:
-        started = module.Sandbox(port=port).start()
+        started = sandbox_class(port=port).start()
     except OSError as error:
         err.print(f"metastudio: cannot listen on 127.0.0.1:{port}: {error}", style="red", markup=False)
         raise typer.Exit(2) from None
@@ -184,8 +186,7 @@ def sandbox(port: Annotated[int, typer.Option(help="Port of 127.0.0.1; 0 takes a
 @app.command()
 def demo() -> None:
     """Query a job in each state from the sandbox, and show what went over the wire."""
-    module = _sandbox_module()
-    with module.Sandbox() as service:
+    with _sandbox_class()() as service:
         studio = MetaStudio(endpoint=service.url, project_id=service.project_id, credentials=service.credentials)
         with _exit_codes(), studio:
             jobs = [studio.short_jobs.show(job_id) for job_id in service.jobs]
@@ -196,12 +197,10 @@ def demo() -> None:
         out.print(f"{verified} of {len(jobs)} requests were signed, sent to {service.url}, verified and answered.")
 
 
-def _sandbox_module() -> ModuleType:
+def _sandbox_class() -> "type[Sandbox]":
     try:
-        import metastudio_sandbox  # noqa: PLC0415  # what it needs may not be installed
+        from metastudio_sandbox import Sandbox  # noqa: PLC0415  # what it needs may not be installed
     except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("metastudio"):
-            raise
-        err.print('metastudio: this needs an extra: pip install "metastudio[cli,sandbox]"', style="red", markup=False)
+        err.print(f"metastudio: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
-    return metastudio_sandbox
+    return Sandbox

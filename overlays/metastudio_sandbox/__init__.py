@@ -1,7 +1,7 @@
 """The service on this machine: a stand-in for MetaStudio's short jobs, for demos and tests."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from . import faults
@@ -10,14 +10,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange", "Sandbox", "faults"]
 
+_WHERE: Final = {"Exchange": ".app", "Sandbox": ".sandbox", "faults": ".faults"}
+
 
 def __getattr__(name: str) -> Any:
     # Imported when asked for: pytest loads the plugin beside this in every project that has the package installed.
-    match name:
-        case "faults":
-            return import_module(".faults", __name__)
-        case "Exchange":
-            return import_module(".app", __name__).Exchange
-        case "Sandbox":
-            return import_module(".sandbox", __name__).Sandbox
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(_WHERE[name], __name__)
+    except ModuleNotFoundError as error:
+        message = f'metastudio_sandbox needs an extra: pip install "metastudio[sandbox]" ({error})'
+        raise ModuleNotFoundError(message, name=error.name) from error
+    return getattr(module, name, module)
