@@ -197,6 +197,7 @@ def test_a_broken_answer_is_a_connection_error(
 
 
 def test_a_refused_connection_is_no_timeout(connect: Connect, raw_options: dict[str, Any], server: RawServer) -> None:
+    server.shutdown()  # while its thread still waits for a connection, the port stays open
     server.server_close()
 
     with pytest.raises(APIConnectionError, match="ConnectError") as caught:

@@ -1,0 +1,125 @@
+"""`AkSkAuth` and `TokenAuth` by themselves, on httpx's own clients: what they refuse, repeat and leave alone."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from metastudio import AkSkAuth, ConfigurationError, Credentials, TokenAuth
+from metastudio.auth import MAX_CLOCK_DIFFERENCE
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+URL = "https://metastudio.example.com/v1/jobs"
+AUTHS = pytest.mark.parametrize("auth", [AkSkAuth(Credentials("AK", "SK"), now=lambda: NOW), TokenAuth("token")])
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that nobody should read."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        pytest.fail("the body was read")
+        yield b""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pytest.fail("the body was read")
+        yield b""
+
+
+def exchanged(auth: httpx.Auth, answer: Answer, *, use_async: bool, **options: Any) -> httpx.Response:
+    """Send one request, and return the response without reading it."""
+    transport = httpx.MockTransport(answer)
+    request = httpx.Request("POST", options.pop("url", URL), **options)
+
+    async def exchange() -> httpx.Response:
+        async with httpx.AsyncClient(auth=auth, transport=transport) as client:
+            return await client.send(request, stream=True)
+
+    if use_async:
+        return asyncio.run(exchange())
+    with httpx.Client(auth=auth, transport=transport) as client:
+        return client.send(request, stream=True)
+
+
+BOTH = pytest.mark.parametrize("use_async", [False, True], ids=["sync", "async"])
+
+
+@BOTH
+@AUTHS
+@pytest.mark.parametrize("url", ["http://metastudio.example.com/", "http://10.0.0.1/", "http://localhost.example.com/"])
+def test_plain_http_to_another_machine_is_refused(auth: httpx.Auth, url: str, use_async: bool) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape("plain http would show the credentials to the network")):
+        exchanged(auth, lambda _: pytest.fail("a request went out"), url=url, use_async=use_async)
+
+
+@BOTH
+@AUTHS
+@pytest.mark.parametrize("url", ["http://localhost/", "http://127.0.0.1:1/", "http://[::1]/"])
+def test_plain_http_to_this_machine_is_not(auth: httpx.Auth, url: str, use_async: bool) -> None:
+    assert exchanged(auth, lambda _: httpx.Response(200), url=url, use_async=use_async).is_success
+
+
+@BOTH
+@AUTHS
+@pytest.mark.parametrize("status", [200, 302, 500])
+def test_a_streamed_answer_is_left_to_the_caller(auth: httpx.Auth, status: int, use_async: bool) -> None:
+    assert exchanged(auth, lambda _: httpx.Response(status, stream=Body()), use_async=use_async).status_code == status
+
+
+@pytest.mark.parametrize("project_id", ["", "..", "a/b", 7])
+def test_a_wrong_project_id_is_said(project_id: Any) -> None:
+    with pytest.raises(ConfigurationError, match="project_id must be letters"):
+        AkSkAuth(Credentials("AK", "SK"), project_id)
+
+
+def dates_sent(date: str) -> list[str]:
+    """Return the dates of the requests that go out where the gateway refuses them and says that it is `date`."""
+    dates: list[str] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        dates.append(request.headers["X-Sdk-Date"])
+        return httpx.Response(401, json={"error_code": "APIGW.0301"}, headers={"Date": date})
+
+    auth = AkSkAuth(Credentials("AK", f"a-key-for-{date}"), now=lambda: NOW)
+    exchanged(auth, refuse, use_async=False)
+    return dates
+
+
+@pytest.mark.parametrize("sign", [-1, 1], ids=["behind", "ahead"])
+def test_a_clock_is_off_from_five_minutes_on(sign: int) -> None:
+    assert timedelta(minutes=5) == MAX_CLOCK_DIFFERENCE
+    off = NOW + sign * MAX_CLOCK_DIFFERENCE
+    further = off + sign * timedelta(seconds=1)
+
+    assert len(dates_sent(f"{off:%a, %d %b %Y %H:%M:%S GMT}")) == 1
+    assert dates_sent(f"{further:%a, %d %b %Y %H:%M:%S GMT}")[1:] == [f"{further:%Y%m%dT%H%M%SZ}"]
+
+
+@pytest.mark.parametrize("date", ["12:00:00 GMT", "12:00:00 -0000", "20:00:00 +0800"])
+def test_the_gateways_date_is_utc_unless_it_says_otherwise(date: str) -> None:
+    assert dates_sent(f"Tue, 05 Aug 2031 {date}")[1:] == ["20310805T120000Z"]
+
+
+class Renew(httpx.BaseTransport):
+    """Takes the request off the wire, without keeping it, and asks for another token."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        self.sent.append(b"".join(request.stream))
+        return httpx.Response(401, json={"error_code": "APIGW.0307"})
+
+
+@pytest.mark.parametrize(("content", "sent"), [(b"ab", [b"ab", b"ab"]), (iter([b"a", b"b"]), [b"ab"])])
+def test_a_streamed_body_is_not_sent_again_with_another_token(content: Any, sent: list[bytes]) -> None:
+    with httpx.Client(auth=TokenAuth(lambda: "a-token"), transport=(transport := Renew())) as client:
+        assert client.post(URL, content=content).status_code == 401
+
+    assert transport.sent == sent
