@@ -117,7 +117,8 @@ def called_in_every_case(function: Callable[..., Any], sandbox: Sandbox) -> None
         return
     for job_ids in (["unknown"], [sandbox.add_job("FAILED")], [sandbox.add_job("WAITING"), REFERENCE_JOB]):
         allow_errors(partial(call, function, sandbox, job_ids))
-    for fault in (faults.throttled(7), faults.html(502), faults.html(200), faults.lost):
+    # Throttled for longer than a call would wait, so that it is the caller who gets to know.
+    for fault in (faults.throttled(3600), faults.html(502), faults.html(200), faults.lost):
         sandbox.inject(fault)
         allow_errors(partial(call, function, sandbox, [REFERENCE_JOB]))
     with pytest.MonkeyPatch.context() as patch:

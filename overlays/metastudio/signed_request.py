@@ -19,25 +19,27 @@ class Stages:
 
 def sign(request: httpx.Request, credentials: Credentials, project_id: str | None, now: datetime) -> Stages:
     """Sign `request` in place; what an earlier signature left on it is replaced."""
-    headers = request.headers
     date = now.astimezone(UTC).strftime(signing.DATE_FORMAT)
-    headers.pop("X-Security-Token", None)
-    headers["X-Sdk-Date"] = date
-    if project_id is not None:
-        headers["X-Project-Id"] = project_id
-    if credentials.security_token is not None:
-        headers["X-Security-Token"] = credentials.security_token
     payload = body(request)
-    if payload is None:
-        headers["X-Sdk-Content-Sha256"] = signing.UNSIGNED_PAYLOAD
-    values = _wire_headers(request)
-    signed_headers = sorted(name for name in values if _is_signed(name, payload))
+    ours = {
+        "X-Sdk-Date": date,
+        "X-Project-Id": project_id,
+        "X-Security-Token": credentials.security_token,
+        "X-Sdk-Content-Sha256": signing.UNSIGNED_PAYLOAD if payload is None else None,
+    }
+    values = _to_sign(request, payload)
+    if credentials.security_token is None and "x-security-token" in values:
+        del request.headers["X-Security-Token"], values["x-security-token"]
+    for name, value in ours.items():
+        if value is not None:
+            request.headers[name] = values[name.lower()] = value
+    signed_headers = sorted(values)
     payload_hash = values.get("x-sdk-content-sha256") or signing.hash_hex(payload or b"")
     target = request.url.raw_path.decode("ascii")
     canonical = signing.canonical_request(request.method.upper(), target, values, signed_headers, payload_hash)
     to_sign = signing.string_to_sign(canonical, date)
     signature = signing.signature(credentials.sk, to_sign)
-    headers["Authorization"] = signing.authorization(credentials.ak, signed_headers, signature)
+    request.headers["Authorization"] = signing.authorization(credentials.ak, signed_headers, signature)
     return Stages(canonical, to_sign)
 
 
@@ -49,14 +51,12 @@ def body(request: httpx.Request) -> bytes | None:
         return None
 
 
-def _is_signed(name: str, payload: bytes | None) -> bool:
-    # Everything else may be rewritten on the way by a proxy.
-    return name == "host" or name.startswith("x-") or (name == "content-type" and payload != b"")
-
-
-def _wire_headers(request: httpx.Request) -> dict[str, str]:
+def _to_sign(request: httpx.Request, payload: bytes | None) -> dict[str, str]:
+    """Return the headers to be signed; everything else may be rewritten on the way by a proxy."""
     values: dict[str, str] = {}
     for raw_name, raw_value in request.headers.raw:
-        name, value = raw_name.decode("ascii").lower(), raw_value.decode("utf-8", "surrogateescape")
-        values[name] = f"{values[name]}, {value}" if name in values else value
+        lower = raw_name.lower()
+        if lower.startswith(b"x-") or lower == b"host" or (lower == b"content-type" and payload != b""):
+            name, value = lower.decode("ascii"), raw_value.decode("utf-8", "surrogateescape")
+            values[name] = f"{values[name]}, {value}" if name in values else value
     return values

@@ -7,6 +7,7 @@ The rules are Huawei Cloud's "AK/SK signing and authentication" for API Gateway.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
@@ -14,6 +15,8 @@ from urllib.parse import quote, unquote_to_bytes
 ALGORITHM: Final = "SDK-HMAC-SHA256"
 DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
+
+_NOTHING_TO_ENCODE: Final = re.compile(r"[A-Za-z0-9._~/-]*")
 
 
 def canonical_request(
@@ -56,11 +59,13 @@ def hash_hex(data: bytes) -> str:
 
 
 def _canonical_path(path: str) -> str:
-    encoded = "/".join(map(_reencoded, path.split("/")))
+    encoded = path if _NOTHING_TO_ENCODE.fullmatch(path) else "/".join(map(_reencoded, path.split("/")))
     return encoded if encoded.endswith("/") else encoded + "/"
 
 
 def _canonical_query(query: str) -> str:
+    if not query:
+        return ""
     pairs = (piece.partition("=") for piece in query.replace("+", " ").split("&") if piece)
     return "&".join(f"{name}={value}" for name, value in sorted((_reencoded(n), _reencoded(v)) for n, _, v in pairs))
 

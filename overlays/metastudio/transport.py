@@ -51,6 +51,10 @@ class CleanResponse(httpx.Response):
 class SyncClient(httpx.Client):
     """`httpx.Client` with the border around `send`."""
 
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """Build a request; `url` may be a path, as in generated code."""
+        return super().build_request(method, _absolute(self.base_url, url), **options)
+
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
         started = perf_counter()
@@ -68,6 +72,10 @@ class SyncClient(httpx.Client):
 
 class AsyncClient(httpx.AsyncClient):
     """`httpx.AsyncClient` with the border around `send`."""
+
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """Build a request; `url` may be a path, as in generated code."""
+        return super().build_request(method, _absolute(self.base_url, url), **options)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
@@ -87,6 +95,11 @@ class AsyncClient(httpx.AsyncClient):
 def validation_error(response: httpx.Response, reason: str) -> APIResponseValidationError:
     """Return the error for a 2xx response that is not what the contract says."""
     return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
+
+
+def _absolute(base: httpx.URL, url: httpx.URL | str) -> httpx.URL | str:
+    """Return a path as a URL: what is relative, httpx parses twice."""
+    return str(base).rstrip("/") + url if isinstance(url, str) and url.startswith("/") else url
 
 
 def _limit(request: httpx.Request) -> None:
