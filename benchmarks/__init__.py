@@ -1,0 +1,1 @@
+"""Side by side with the official SDK, in one run: `scripts/benchmark`. Nothing leaves this machine."""

@@ -1,0 +1,59 @@
+"""Measures everything, prints it, and writes it to docs/speed.md and docs/speed.svg."""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from . import fresh, queries, report, server, signatures, waiting
+
+BEGIN, END = "<!-- measured: written by scripts/benchmark -->", "<!-- end of what was measured -->"
+
+
+def main() -> None:
+    """Run all benchmarks."""
+    parser = argparse.ArgumentParser(prog="scripts/benchmark", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few repetitions, and write nothing")
+    quick = parser.parse_args().quick
+    with tempfile.TemporaryDirectory() as directory, server.running() as url:
+        _say("Installing each contestant on its own ...")
+        environments = fresh.environments(Path(directory))
+        _say("Cold start ...")
+        started = fresh.measure(url, environments, rounds=3 if quick else 15)
+        _say("Signatures ...")
+        signed = signatures.measure(rounds=5 if quick else 25, signatures=500)
+        _say("Queries ...")
+        queried = queries.measure(url, rounds=2 if quick else 7, queries=400 if quick else 800)
+        _say("Waiting ...")
+        waits = {
+            jobs: (_wait(jobs, environments["metastudio"]), waiting.fixed_loop(jobs)) for jobs in (100, 1000, 10000)
+        }
+    results = report.Results(queried, signed, started, waits)
+    print(report.text(results))
+    if not quick:
+        _write(results, fresh.ROOT / "docs")
+
+
+def _wait(jobs: int, environment: fresh.Environment) -> waiting.Wait:
+    # In the environment without extras, whose memory is to be measured.
+    command = [str(environment.python), "-m", f"{__package__}.waiting", str(jobs)]
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=fresh.ROOT, env=queries.environment())
+    return waiting.Wait(*json.loads(run.stdout))
+
+
+def _write(results: report.Results, docs: Path) -> None:
+    page = docs / "speed.md"
+    before, _, rest = page.read_text("utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n\n{report.text(results)}\n\n{END}{after}", "utf-8")
+    (docs / "speed.svg").write_text(report.picture(results), "utf-8")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Microseconds for each signature."""
+
+import gc
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from statistics import median
+from typing import Any
+
+import httpx
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
+
+from metastudio import Credentials
+from metastudio.signed_request import sign
+
+from .keys import AK, PATH, PROJECT_ID, SK
+
+HOST = "metastudio.cn-north-4.myhuaweicloud.com"
+_KEYS = Credentials(AK, SK)
+_SIGNER = Signer(_KEYS)
+_THEIR_AGENT = "huaweicloud-usdk-python/3.0; os/Linux##1_SMP_PREEMPT#x86_64 python/3.11.7 impl/CPython; app/0123456789"
+_OUR_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "keep-alive",
+    "User-Agent": "metastudio/1",
+}
+
+
+def _official_request() -> SdkRequest:
+    # What the SDK has on a request when it comes to sign it; it signs all of that.
+    headers = {"Content-Type": "application/json", "User-Agent": _THEIR_AGENT, "X-Project-Id": PROJECT_ID}
+    return SdkRequest("GET", schema="https", host=HOST, resource_path=PATH, query_params=[], header_params=headers)
+
+
+def _request() -> httpx.Request:
+    return httpx.Request("GET", f"https://{HOST}{PATH}", headers=_OUR_HEADERS)
+
+
+def _sign(request: httpx.Request) -> None:
+    sign(request, _KEYS, PROJECT_ID, datetime.now(UTC))
+
+
+def _hashes_only(data: bytes) -> None:
+    hashlib.sha256(b"").hexdigest()
+    canonical = hashlib.sha256(data).hexdigest()
+    hmac.new(SK.encode(), canonical.encode(), hashlib.sha256).hexdigest()
+
+
+def measure(rounds: int, signatures: int) -> dict[str, float]:
+    """Measure each signer on requests that were made before; in each round, all of them take turns."""
+    contestants: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+        "two SHA-256 and an HMAC": (lambda: b"x" * 300, _hashes_only),
+        "metastudio": (_request, _sign),
+        "official signer": (_official_request, _SIGNER.sign),
+    }
+    results: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, (make, signed) in contestants.items():
+            requests = [make() for _ in range(signatures)]
+            gc.collect()
+            started = time.process_time()
+            for request in requests:
+                signed(request)
+            results[name].append((time.process_time() - started) / signatures * 1e6)
+    return {name: median(each) for name, each in results.items()}
