@@ -53,7 +53,7 @@ class AkSkAuth(SteppedAuth):
         self._now = now
         self._offsets: dict[bytes, timedelta] = {}
 
-    def steps(self, request: httpx.Request) -> Steps[None]:
+    def _steps(self, request: httpx.Request) -> Steps[None]:
         """Authenticate `request` and send it."""
         _refuse_plain_http(request)
         credentials = self._current_credentials()
@@ -117,7 +117,7 @@ class TokenAuth(SteppedAuth):
             raise ConfigurationError("token must be a string or a callable that returns one")
         self._token = token
 
-    def steps(self, request: httpx.Request) -> Steps[None]:
+    def _steps(self, request: httpx.Request) -> Steps[None]:
         """Authenticate `request` and send it."""
         _refuse_plain_http(request)
         response = yield from send(self._with_token(request))

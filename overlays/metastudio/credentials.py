@@ -13,6 +13,8 @@ from . import checks
 from .errors import ConfigurationError
 from .log import log
 
+_SHOWN = {"ak", "project_id"}  # in the profile file; every other setting is taken for a secret
+
 
 class Secret(str):
     """Text that does not show itself in `repr`, and so not in tracebacks with locals, containers and logs of either."""
@@ -70,8 +72,8 @@ def from_environment() -> Credentials | None:
     Raises:
         ConfigurationError: Only one half of the pair is set.
     """
-    ak, sk, token = (secret_variable(f"HUAWEICLOUD_SDK_{name}") for name in ("AK", "SK", "SECURITY_TOKEN"))
-    return _pair(ak, sk, token, "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
+    sk, token = secret_variable("HUAWEICLOUD_SDK_SK"), secret_variable("HUAWEICLOUD_SDK_SECURITY_TOKEN")
+    return _pair(variable("HUAWEICLOUD_SDK_AK"), sk, token, "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
 
 
 @attrs.frozen
@@ -124,7 +126,7 @@ def profile() -> Profile:
         if not parser.has_section("basic"):
             return Profile(path, note="no section [basic]")
         settings = parser.items("basic")
-        return Profile(path, {name: value if name == "project_id" else Secret(value) for name, value in settings})
+        return Profile(path, {name: value if name in _SHOWN else Secret(value) for name, value in settings})
     raise failure
 
 
@@ -134,4 +136,4 @@ def _pair(ak: str | None, sk: str | None, token: str | None, ak_name: str, sk_na
     if not ak or not sk:
         there, missing = (ak_name, sk_name) if ak else (sk_name, ak_name)
         raise ConfigurationError(f"{there} is set but {missing} is not: set both, or neither")
-    return Credentials(str(ak), sk, token or None)
+    return Credentials(ak, sk, token or None)

@@ -32,7 +32,7 @@ class SteppedAuth(httpx.Auth):
     """Runs the steps of a subclass: only waiting and reading differ between threads and asyncio."""
 
     @abstractmethod
-    def steps(self, request: httpx.Request) -> Steps[None]:
+    def _steps(self, request: httpx.Request) -> Steps[None]:
         """Authenticate `request` and send it, with the functions above."""
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -41,7 +41,7 @@ class SteppedAuth(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Authenticate `request`; httpx calls this for `httpx.Client`."""
-        steps = self.steps(request)
+        steps = self._steps(request)
         try:
             step = next(steps)
             while True:
@@ -59,7 +59,7 @@ class SteppedAuth(httpx.Auth):
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Authenticate `request`; httpx calls this for `httpx.AsyncClient`."""
-        steps = self.steps(request)
+        steps = self._steps(request)
         try:
             step = next(steps)
             while True:

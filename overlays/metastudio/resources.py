@@ -31,11 +31,15 @@ class _Resource:
     clock: Callable[[], float]
     random: Callable[[], float] = random_numbers.random
 
-    def attempts(self, max_retries: int | None = None, total_timeout: float | None = None) -> Attempts:
+    def _attempts(self, max_retries: int | None = None, total_timeout: float | None = None) -> Attempts:
         """Return the attempts of one call; what is not given is the client's."""
         max_retries = self.max_retries if max_retries is None else checks.count("max_retries", max_retries)
         total = self.total_timeout if total_timeout is None else checks.number("total_timeout", total_timeout)
         return Attempts(max_retries=max_retries, total_timeout=total, clock=self.clock, random=self.random)
+
+    def _attempts_within(self, seconds: float, max_retries: int | None = None) -> Attempts:
+        """Return the attempts of one question of a wait, which has so many seconds left."""
+        return self._attempts(max_retries, max(0.001, min(self.total_timeout, seconds)))
 
 
 @attrs.define(kw_only=True)
@@ -45,7 +49,7 @@ class Resource(_Resource):
     clock: Callable[[], float] = monotonic
     sleep: Callable[[float], None] = sleep
 
-    def run(self, send: Callable[[], object], kind: type[T], attempts: Attempts) -> T:
+    def _run(self, send: Callable[[], object], kind: type[T], attempts: Attempts) -> T:
         """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""
         while True:
             try:
@@ -67,7 +71,7 @@ class AsyncResource(_Resource):
     clock: Callable[[], float] = _loop_time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def run(self, send: Callable[[], Awaitable[object]], kind: type[T], attempts: Attempts) -> T:
+    async def _run(self, send: Callable[[], Awaitable[object]], kind: type[T], attempts: Attempts) -> T:
         """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""
         while True:
             try:

@@ -40,7 +40,7 @@ class ShortJobs(Resource):
             APIStatusError: The gateway or the service said no; the subclass tells how.
             APIResponseValidationError: The answer is not a short job.
         """
-        return self._show(job_id, self.attempts(max_retries, total_timeout))
+        return self._show(job_id, self._attempts(max_retries, total_timeout))
 
     def wait(
         self,
@@ -70,13 +70,13 @@ class ShortJobs(Resource):
         wait = _wait(self, job_id, timeout, on_update, success, failure)
         while True:
             with wait.forgiving():
-                wait.take(self._show(job_id, _attempts(self, wait)))
+                wait.take(self._show(job_id, self._attempts_within(wait.seconds_left())))
             if wait.finished:
                 return wait.result()
             self.sleep(wait.delay())
 
     def _show(self, job_id: str, attempts: Attempts) -> ShortJob:
-        return self.run(partial(show_short_job.sync, **_arguments(self, job_id)), ShortJob, attempts)
+        return self._run(partial(show_short_job.sync, **_arguments(self, job_id)), ShortJob, attempts)
 
 
 class AsyncShortJobs(AsyncResource):
@@ -86,7 +86,7 @@ class AsyncShortJobs(AsyncResource):
         self, job_id: str, *, max_retries: int | None = None, total_timeout: float | None = None
     ) -> ShortJob:
         """Return a short job's details; see `ShortJobs.show`."""
-        return await self._show(job_id, self.attempts(max_retries, total_timeout))
+        return await self._show(job_id, self._attempts(max_retries, total_timeout))
 
     async def wait(
         self,
@@ -101,7 +101,7 @@ class AsyncShortJobs(AsyncResource):
         wait = _wait(self, job_id, timeout, on_update, success, failure)
         while True:
             with wait.forgiving():
-                wait.take(await self._show(job_id, _attempts(self, wait)))
+                wait.take(await self._show(job_id, self._attempts_within(wait.seconds_left())))
             if wait.finished:
                 return wait.result()
             await self.sleep(wait.delay())
@@ -149,10 +149,10 @@ class AsyncShortJobs(AsyncResource):
     async def _ask(self, wait: Wait) -> None:
         # No retries below this: a question that is lost goes back into the queue, and keeps to the pace.
         with wait.forgiving():
-            wait.take(await self._show(wait.job_id, _attempts(self, wait, max_retries=0)))
+            wait.take(await self._show(wait.job_id, self._attempts_within(wait.seconds_left(), max_retries=0)))
 
     async def _show(self, job_id: str, attempts: Attempts) -> ShortJob:
-        return await self.run(partial(show_short_job.asyncio, **_arguments(self, job_id)), ShortJob, attempts)
+        return await self._run(partial(show_short_job.asyncio, **_arguments(self, job_id)), ShortJob, attempts)
 
 
 def _arguments(resource: Resource | AsyncResource, job_id: str) -> _Arguments:
@@ -174,8 +174,3 @@ def _wait(
 ) -> Wait:
     job_id, timeout = checks.path_id("job_id", job_id), checks.number("timeout", timeout)
     return Wait(job_id, timeout, frozenset(success), frozenset(failure), on_update, resource.clock, resource.random)
-
-
-def _attempts(resource: Resource | AsyncResource, wait: Wait, max_retries: int | None = None) -> Attempts:
-    """Return the attempts of one question of a wait: they end with it."""
-    return resource.attempts(max_retries, max(0.001, min(resource.total_timeout, wait.seconds_left())))

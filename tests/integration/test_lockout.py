@@ -147,12 +147,13 @@ def test_one_success_sets_the_count_back(connect: Connect, server: RawServer, ra
     assert len(server.requests) == 10
 
 
-def test_an_answer_of_the_service_proves_the_key_and_one_of_the_gateway_does_not(
-    connect: Connect, server: RawServer, raw_options: dict[str, Any]
+@pytest.mark.parametrize("body", [b'{"error_code": "APIGW.0101"}', b"<html>"], ids=["gateway", "proxy"])
+def test_an_answer_of_the_service_proves_the_key_and_one_from_before_it_does_not(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], body: bytes
 ) -> None:
     session = connect(**raw_options)
     refused, found = ("401 Unauthorized", REFUSED), ("404 Not Found", b'{"error_code": "MSS.00010003"}')
-    gateway = ("404 Not Found", b'{"error_code": "APIGW.0101"}')
+    gateway = ("404 Not Found", body)
     for status, body in (refused, refused, found, refused, gateway, refused, gateway, refused):
         server.answer(body, status)
 
@@ -218,6 +219,32 @@ def test_the_five_minutes_pass() -> None:
     state.refused(error, lambda: clock[0])
     with pytest.raises(AuthenticationError, match="refused 4 times"):
         state.enter(None, lambda: clock[0])
+
+
+def test_only_the_one_that_went_ahead_lets_the_next_one_go() -> None:
+    state = Lockout()
+    assert state.enter("ahead") is None
+    outcome = state.enter("waiting")
+    assert outcome is not None
+
+    state.left("waiting")
+    assert state.enter("a third") is outcome
+    assert not outcome.done()
+
+    state.left("ahead")
+    assert outcome.result(0) is None
+    assert state.enter("waiting") is None
+
+
+def test_with_a_key_that_got_in_nothing_waits_until_one_is_refused() -> None:
+    state = Lockout()
+    assert state.enter("ahead") is None
+    state.accepted()
+    assert [state.enter(who) for who in ("a", "b")] == [None, None]
+
+    state.refused(AuthenticationError(401, "APIGW.0301", "no", None, httpx.Headers(), b""))
+    assert state.enter("c") is None
+    assert state.enter("d") is not None
 
 
 def test_waiting_for_another_one_ends(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: RawServer) -> None:
