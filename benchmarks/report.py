@@ -87,9 +87,8 @@ def text(results: Results) -> str:
 def _lines(results: Results) -> Iterator[str]:
     packages = ("metastudio", "httpx", "aiohttp", "huaweicloudsdkmetastudio")
     python = f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}"
-    yield f"{_cpu_model()}, {os.cpu_count()} cores; {python}; "
+    yield f"{_cpu_model()}, {os.cpu_count()} cores; {python};"
     yield ", ".join(f"{name} {version(name)}" for name in packages) + "."
-    yield ""
     sdk = results.queries[_SDK].cpu
     yield from _table("queries", ["CPU per query, µs", "of the official SDK's", "queries per second"])
     for name, speed in results.queries.items():

@@ -17,6 +17,7 @@ from metastudio import (
     AuthenticationError,
     BadRequestError,
     InternalServerError,
+    MetaStudio,
     MetaStudioError,
     NotFoundError,
     PermissionDeniedError,
@@ -121,6 +122,27 @@ def test_a_wrong_shape_keeps_the_body(
 
 
 @pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"<html>", "the answer is not JSON"),
+        (b"[" * 200_000, "the answer is not JSON"),
+        (b"[]", "the answer is not a JSON object"),
+        (b'{"assess_result": "excellent"}', "the answer does not have the shape of the contract"),
+    ],
+)
+def test_what_is_wrong_with_it_is_said(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], body: bytes, reason: str
+) -> None:
+    server.answer(body)
+
+    with pytest.raises(APIResponseValidationError) as caught:
+        connect(**raw_options).show("j")
+
+    assert caught.value.reason == reason
+    assert str(caught.value).startswith(f"{reason} (status 200): ")
+
+
+@pytest.mark.parametrize(
     ("status", "expected"), [("200 OK", APIResponseValidationError), ("503 Service Unavailable", InternalServerError)]
 )
 def test_a_broken_encoding_keeps_the_body_as_it_came(
@@ -149,12 +171,15 @@ def test_a_2xx_that_the_contract_does_not_have_is_no_job(
 
 
 def test_null_means_missing(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
-    server.answer(b'{"job_id": "j", "state": null, "assess_result": {"snr": null, "speed": {"status": null}}}')
+    server.answer(
+        b'{"job_id": "j", "state": null, "assess_result": {"snr": null, "speed": {"status": null}}, '
+        b'"colours": [{"of": null, "in": 1}, null]}'
+    )
 
     job = connect(**raw_options).show("j")
 
     assert job.state is UNSET
-    assert job.to_dict() == {"job_id": "j", "assess_result": {"speed": {}}}
+    assert job.to_dict() == {"job_id": "j", "assess_result": {"speed": {}}, "colours": [{"in": 1}, None]}
 
 
 def test_unknown_fields_are_kept(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
@@ -224,3 +249,53 @@ def test_errors_pickle_to_equals(connect: Connect, server: RawServer, raw_option
     assert type(copy) is RateLimitError
     assert copy.args == caught.value.args == (429, "X.1", "m", "r", caught.value.headers, caught.value.body, None)
     assert str(copy) == str(caught.value) == "429 X.1: m (request ID r)"
+
+
+@pytest.mark.parametrize(("message", "said"), [("", "ReadTimeout"), ("too \n late", "ReadTimeout: too late")])
+def test_a_lost_answer_says_what_httpx_said(
+    connect: Connect, raw_options: dict[str, Any], message: str, said: str
+) -> None:
+    def lose(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout(message)
+
+    with pytest.raises(APITimeoutError) as caught:
+        connect(**raw_options, transport=httpx.MockTransport(lose)).show("j")
+
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("timeout", "total_timeout", "expected"),
+    [
+        (3, 120, {"connect": 3, "read": 3, "write": 3, "pool": 3}),
+        (30, 5, {"connect": 5, "read": 5, "write": 5, "pool": 5}),
+        (httpx.Timeout(30, connect=2), 5, {"connect": 2, "read": 5, "write": 5, "pool": 5}),
+        (httpx.Timeout(None), 5, {"connect": 5, "read": 5, "write": 5, "pool": 5}),
+    ],
+)
+def test_no_phase_of_an_attempt_may_take_longer_than_the_call(
+    connect: Connect, raw_options: dict[str, Any], timeout: Any, total_timeout: float, expected: dict[str, float]
+) -> None:
+    timeouts: list[dict[str, float]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        timeouts.append(request.extensions["timeout"])
+        return httpx.Response(200, json={})
+
+    transport = httpx.MockTransport(answer)
+    connect(**raw_options, timeout=timeout, total_timeout=total_timeout, transport=transport).show("j")
+
+    assert timeouts == [expected]
+
+
+@pytest.mark.parametrize("transport", [None, httpx.MockTransport(lambda _: httpx.Response(200, content=JOB))])
+def test_a_response_of_the_client_itself_knows_its_request(
+    server: RawServer, raw_options: dict[str, Any], transport: httpx.BaseTransport | None
+) -> None:
+    server.answer(JOB)
+
+    with MetaStudio(**raw_options, transport=transport) as studio:
+        response = studio.client.get_httpx_client().get("/v1/jobs")
+
+    assert str(response.url) == f"{server.url}/v1/jobs"
+    assert response.json() == json.loads(JOB)

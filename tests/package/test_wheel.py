@@ -38,7 +38,7 @@ PACKAGES = {
 }
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", ".*_cache", ".hypothesis", "dist")
 #: What a plain `pip install metastudio` brings.
-CORE = {"metastudio", "anyio", "attrs", "certifi", "h11", "httpcore", "httpx", "idna"}
+CORE = {"metastudio", "anyio", "attrs", "certifi", "h11", "httpcore", "httpx", "idna", "sniffio"}
 if sys.version_info < (3, 13):
     CORE.add("typing-extensions")
 
