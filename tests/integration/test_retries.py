@@ -231,7 +231,9 @@ def test_retry_after_is_kept_to(connect: Connect, server: RawServer, raw_options
 
 
 @pytest.mark.parametrize(
-    ("seconds", "total_timeout"), [(MAX_RETRY_AFTER + 1, 1000.0), (30, 29.0)], ids=["beyond the cap", "out of time"]
+    ("seconds", "total_timeout"),
+    [(MAX_RETRY_AFTER + 1, 1000.0), (30, 29.0), (30, 30.0)],
+    ids=["beyond the cap", "out of time", "nothing left after it"],
 )
 def test_what_would_take_too_long_is_raised_at_once(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], seconds: float, total_timeout: float
@@ -244,6 +246,16 @@ def test_what_would_take_too_long_is_raised_at_once(
 
     assert session.slept == []
     assert caught.value.headers["Retry-After"] == f"{seconds:.0f}"
+
+
+def test_the_longest_retry_after_is_a_minute(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answer(b"", "429 Too Many Requests", "Retry-After: 60")
+    server.answer(b"{}")
+    session = connect(**raw_options | {"max_retries": 1})
+
+    session.show("j")
+
+    assert session.slept == [60]
 
 
 def test_the_total_timeout_can_be_given_for_a_call(

@@ -150,6 +150,16 @@ def test_a_refusal_stops_all_at_once(
     assert len(sandbox.exchanges) <= 3
 
 
+def test_credentials_that_are_none_stop_all_at_once(loop: Loop, sandbox: Sandbox) -> None:
+    auth = AkSkAuth(lambda: None)  # type: ignore[arg-type, return-value]  # wrong on purpose
+    studio = AsyncMetaStudio(endpoint=sandbox.url, project_id="p", auth=auth)
+
+    with pytest.raises(ConfigurationError, match="callable"):
+        run(loop, collected(studio, ["a", "b"], timeout=600))
+
+    assert len(sandbox.exchanges) == 0
+
+
 def test_leaving_early_leaves_nothing_running_and_the_rest_to_the_caller(loop: Loop, sandbox: Sandbox) -> None:
     job_ids = [sandbox.add_job() for _ in range(50)]
 

@@ -72,6 +72,7 @@ def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], ch
         ("https://example.com:port", "must look like https://"),
         ("https://[::1", "must look like https://"),
         (7, "must look like https://"),
+        (["https://example.com"], "must look like https://"),
         ("http://example.com", "use https://example.com"),
         ("http://localhost.example.com", "plain http"),
         ("http://127.0.0.1.example.com", "plain http"),

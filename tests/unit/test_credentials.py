@@ -99,6 +99,21 @@ def test_a_file_that_the_environment_names_must_be_there(tmp_path: Path, monkeyp
         sent(project_id="p")
 
 
+def test_what_is_empty_counts_as_not_set(default_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(default_file, "[basic]\nak = FILE-AK\nsk = file-secret-key\nproject_id =\nsecurity_token =\n")
+    for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID", "CREDENTIALS_FILE"):
+        monkeypatch.setenv(f"HUAWEICLOUD_SDK_{name}", "")
+    for name in ("REGION", "ENDPOINT", "AUTH_TOKEN"):
+        monkeypatch.setenv(f"METASTUDIO_{name}", "")
+
+    assert who(sent(project_id="p")) == "FILE-AK"
+    assert "X-Security-Token" not in sent(project_id="p").headers
+    with pytest.raises(ConfigurationError, match="no region"):
+        MetaStudio(project_id="p")
+    with pytest.raises(ConfigurationError, match="no project ID"):
+        sent()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
