@@ -256,16 +256,3 @@ def test_waiting_for_another_one_ends(monkeypatch: pytest.MonkeyPatch, connect: 
     with pytest.raises(APIConnectionError, match="waited too long"):
         connect(**options).show("j")
     assert server.requests == []
-
-
-def test_only_the_one_that_went_ahead_lets_the_others_go() -> None:
-    state = Lockout()
-    assert state.enter("ahead") is None
-    outcome = state.enter("waiting")
-    assert outcome is not None
-
-    state.left("a straggler from before")
-    assert not outcome.done()
-
-    state.left("ahead")
-    assert outcome.result(0) is None
