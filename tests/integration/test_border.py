@@ -3,6 +3,7 @@
 import gzip
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -289,13 +290,28 @@ def test_no_phase_of_an_attempt_may_take_longer_than_the_call(
 
 
 @pytest.mark.parametrize("transport", [None, httpx.MockTransport(lambda _: httpx.Response(200, content=JOB))])
-def test_a_response_of_the_client_itself_knows_its_request(
-    server: RawServer, raw_options: dict[str, Any], transport: httpx.BaseTransport | None
+@pytest.mark.parametrize(
+    "url_of",
+    [
+        lambda base: "/v1/jobs",
+        lambda base: "v1/jobs",
+        lambda base: f"{base}/v1/jobs",
+        lambda base: httpx.URL("/v1/jobs"),
+        lambda base: httpx.URL(f"{base}/v1/jobs"),
+    ],
+    ids=["path", "relative", "absolute", "path as URL", "URL"],
+)
+def test_the_client_itself_takes_what_httpx_takes_and_its_response_knows_the_request(
+    server: RawServer,
+    raw_options: dict[str, Any],
+    transport: httpx.BaseTransport | None,
+    url_of: Callable[[str], httpx.URL | str],
 ) -> None:
     server.answer(JOB)
 
     with MetaStudio(**raw_options, transport=transport) as studio:
-        response = studio.client.get_httpx_client().get("/v1/jobs")
+        response = studio.client.get_httpx_client().get(url_of(server.url), headers={"X-A": "a"})
 
     assert str(response.url) == f"{server.url}/v1/jobs"
+    assert response.request.headers["X-A"] == "a"
     assert response.json() == json.loads(JOB)

@@ -76,6 +76,7 @@ def test_each_path_segment_is_decoded_once_and_encoded_once(path: str, canonical
         ("?a=", "a="),
         ("?a", "a="),
         ("?a=b=c?", "a=b%3Dc%3F"),
+        ("?&a=1&&b=2&", "a=1&b=2"),
         ("?a=b+c", "a=b%20c"),
         ("?a=b%20c", "a=b%20c"),
         ("?a=b%2Bc", "a=b%2Bc"),
