@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -59,6 +60,7 @@ def count(name: str, value: int, least: int = 0) -> int:
     return value
 
 
+@lru_cache
 def is_loopback(host: str) -> bool:
     """Tell whether `host` is this machine: a loopback address, or exactly `localhost`."""
     try:

@@ -2,6 +2,7 @@
 
 import ssl
 from typing import Any, Final, Generic, Self, TypeVar
+from urllib.request import getproxies
 
 import httpx
 
@@ -10,6 +11,7 @@ from metastudio_client import Client
 from . import checks
 from ._version import __version__
 from .auth import AkSkAuth, TokenAuth
+from .connections import AsyncConnections
 from .credentials import CredentialsSource, from_environment, profile, secret_variable, variable
 from .errors import ConfigurationError, printable
 from .short_jobs import AsyncShortJobs, ShortJobs
@@ -120,6 +122,9 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
     short_jobs: AsyncShortJobs
 
     def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
+        proxies = options["proxy"] or (options["trust_env"] and getproxies())
+        if options["transport"] is None and not proxies:  # those are best left to httpx
+            options["transport"] = AsyncConnections(options["verify"])
         self._http = AsyncClient(**options)
         self.client.set_async_httpx_client(self._http)
         self.short_jobs = AsyncShortJobs(**resource)

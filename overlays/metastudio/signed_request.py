@@ -1,16 +1,18 @@
 """An httpx request, signed in place."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final, NamedTuple
 
-import attrs
 import httpx
 
 from . import signing
 from .credentials import Credentials
 
+_HASH_OF_NOTHING: Final = signing.hash_hex(b"")
 
-@attrs.frozen
-class Stages:
+
+class Stages(NamedTuple):
     """What a signature was made from, for those who have to find out why it is refused."""
 
     canonical_request: str
@@ -19,7 +21,7 @@ class Stages:
 
 def sign(request: httpx.Request, credentials: Credentials, project_id: str | None, now: datetime) -> Stages:
     """Sign `request` in place; what an earlier signature left on it is replaced."""
-    date = now.astimezone(UTC).strftime(signing.DATE_FORMAT)
+    date = _date(int(now.timestamp()))
     payload = body(request)
     ours = {
         "X-Sdk-Date": date,
@@ -34,7 +36,7 @@ def sign(request: httpx.Request, credentials: Credentials, project_id: str | Non
         if value is not None:
             request.headers[name] = values[name.lower()] = value
     signed_headers = sorted(values)
-    payload_hash = values.get("x-sdk-content-sha256") or signing.hash_hex(payload or b"")
+    payload_hash = values.get("x-sdk-content-sha256") or (signing.hash_hex(payload) if payload else _HASH_OF_NOTHING)
     target = request.url.raw_path.decode("ascii")
     canonical = signing.canonical_request(request.method.upper(), target, values, signed_headers, payload_hash)
     to_sign = signing.string_to_sign(canonical, date)
@@ -49,6 +51,11 @@ def body(request: httpx.Request) -> bytes | None:
         return request.content
     except httpx.RequestNotRead:
         return None
+
+
+@lru_cache(maxsize=1)  # whoever signs often, signs often within the same second
+def _date(timestamp: int) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).strftime(signing.DATE_FORMAT)
 
 
 def _to_sign(request: httpx.Request, payload: bytes | None) -> dict[str, str]:

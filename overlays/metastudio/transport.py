@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from contextlib import aclosing, closing
 from contextvars import ContextVar
+from functools import cached_property
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -38,18 +39,40 @@ class Attempt:
 current_attempt: Final[ContextVar[Attempt | None]] = ContextVar("current_attempt", default=None)
 
 
+_NOTHING: Final = httpx.ByteStream(b"")
+
+
 class CleanResponse(httpx.Response):
-    """A response that was read whole, and whose JSON is an object without nulls."""
+    """A response that was read whole and decoded, and whose JSON is an object without nulls."""
 
     payload: dict[str, Any]
+
+    def __init__(self, status_code: int, headers: httpx.Headers, content: bytes, request: httpx.Request) -> None:
+        # Content that httpx is given, it reads through its decoders once more: a stream waits until somebody asks.
+        super().__init__(status_code, headers=headers, stream=httpx.ByteStream(content), request=request)
+        self._body = content
+
+    @property
+    def content(self) -> bytes:
+        """The decoded content."""
+        return self._body
 
     def json(self, **_: Any) -> Any:
         """Return the JSON object, which was parsed at the border."""
         return self.payload
 
 
+class _NoCookies(httpx.Cookies):
+    """Takes none from responses: the service sets none, and to look for them takes longer than to sign."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
 class SyncClient(httpx.Client):
     """`httpx.Client` with the border around `send`."""
+
+    cookies: Any = cached_property(lambda _: _NoCookies())
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Build a request; `url` may be a path, as in generated code."""
@@ -72,6 +95,8 @@ class SyncClient(httpx.Client):
 
 class AsyncClient(httpx.AsyncClient):
     """`httpx.AsyncClient` with the border around `send`."""
+
+    cookies: Any = cached_property(lambda _: _NoCookies())
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Build a request; `url` may be a path, as in generated code."""
@@ -128,7 +153,7 @@ def _debug(request: httpx.Request, outcome: str, started: float) -> None:
 def _clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None, started: float) -> httpx.Response:
     if log.isEnabledFor(logging.DEBUG):
         _debug(request, f"{answer.status_code}, request ID {answer.headers.get('X-Request-Id')}", started)
-    response = _decoded(request, answer, raw)
+    response = _read(request, answer, raw)
     if not response.is_success:
         raise status_error(response)
     if attempt := current_attempt.get():
@@ -143,16 +168,23 @@ def _clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None, st
     return response
 
 
-def _decoded(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
+def _read(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
     """Return the response with its content decoded; what cannot be decoded stays as it came."""
+    # Without raw content it was read before, by the auth flow or a transport without a stream.
+    headers, content = answer.headers, answer.content if raw is None else raw
+    answer.stream = _NOTHING  # httpx's response and its stream hold each other: freed at once, not by a collection
+    if "Content-Encoding" in headers:
+        content = content if raw is None else _decoded(answer, raw)
+        headers = headers.copy()
+        del headers["Content-Encoding"]
+    return CleanResponse(answer.status_code, headers, content, request)
+
+
+def _decoded(answer: httpx.Response, raw: bytes) -> bytes:
     try:
-        if raw is not None:
-            return CleanResponse(answer.status_code, headers=answer.headers, content=raw, request=request)
-        content = answer.content  # read before, by the auth flow or a transport without a stream
+        return httpx.Response(answer.status_code, headers=answer.headers, content=raw).content
     except httpx.DecodingError:
-        content = raw or b""
-    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
-    return CleanResponse(answer.status_code, headers=headers, content=content, request=request)
+        return raw
 
 
 def _without_nulls(value: Any) -> Any:
