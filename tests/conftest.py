@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import pytest
 
@@ -83,13 +83,16 @@ class _Aiohttp(_Async):
         super().__init__(**options)
 
 
-@pytest.fixture(params=[_Sync, _Async, _Aiohttp], ids=["sync", "async", "aiohttp"])
+_SESSIONS: Final[dict[str, type[_Sync | _Async]]] = {"sync": _Sync, "async": _Async, "aiohttp": _Aiohttp}
+
+
+@pytest.fixture(params=_SESSIONS)
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
     """Return a function that makes a client from its options; each test runs with every client and transport."""
     sessions: list[_Sync | _Async] = []
 
     def connected(**options: Any) -> Session:
-        sessions.append(request.param(**options))
+        sessions.append(_SESSIONS[request.param](**options))
         return sessions[-1]
 
     yield connected

@@ -122,8 +122,8 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
     short_jobs: AsyncShortJobs
 
     def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
-        proxies = options["proxy"] or (options["trust_env"] and getproxies())
-        if options["transport"] is None and not proxies:  # those are best left to httpx
+        # With a transport of ours, httpx no longer looks for proxies in the environment.
+        if options["transport"] is None and not getproxies():
             options["transport"] = AsyncConnections(options["verify"])
         self._http = AsyncClient(**options)
         self.client.set_async_httpx_client(self._http)

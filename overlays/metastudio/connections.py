@@ -34,12 +34,8 @@ class AsyncConnections(httpx.AsyncBaseTransport):
         await self._wait_for_a_free_one(request.extensions.get("timeout", {}).get("pool"))
         try:
             connection = self._idle.pop()[0] if self._idle else httpx.AsyncHTTPTransport(verify=self._ssl, limits=_ONE)
-            try:
-                response = await _read(connection, request)
-            except BaseException:  # cancelled, too: who knows what state it is in
-                await connection.aclose()
-                raise
-            self._idle.append((connection, _now()))
+            response = await _read(connection, request)
+            self._idle.append((connection, _now()))  # not after a failure: it was closed then
         finally:
             self._free.release()
         await self._close_what_expired()
@@ -65,10 +61,7 @@ class AsyncConnections(httpx.AsyncBaseTransport):
 
 async def _read(connection: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
     answer = await connection.handle_async_request(request)
-    try:
-        content = b"".join([part async for part in answer.aiter_raw()])
-    finally:
-        await answer.aclose()
+    content = b"".join([part async for part in answer.aiter_raw()])
     stream = httpx.ByteStream(content)
     return httpx.Response(answer.status_code, headers=answer.headers, stream=stream, extensions=answer.extensions)
 

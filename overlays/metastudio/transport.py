@@ -175,7 +175,6 @@ def _read(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> 
     answer.stream = _NOTHING  # httpx's response and its stream hold each other: freed at once, not by a collection
     if "Content-Encoding" in headers:
         content = content if raw is None else _decoded(answer, raw)
-        headers = headers.copy()
         del headers["Content-Encoding"]
     return CleanResponse(answer.status_code, headers, content, request)
 

@@ -315,3 +315,24 @@ def test_the_client_itself_takes_what_httpx_takes_and_its_response_knows_the_req
     assert str(response.url) == f"{server.url}/v1/jobs"
     assert response.request.headers["X-A"] == "a"
     assert response.json() == json.loads(JOB)
+    assert response.content == response.read() == response.text.encode() == JOB
+
+
+def test_a_compressed_answer_of_the_client_itself_is_decoded_once(
+    server: RawServer, raw_options: dict[str, Any]
+) -> None:
+    server.answer(gzip.compress(JOB), "200 OK", "Content-Encoding: gzip")
+
+    with MetaStudio(**raw_options) as studio:
+        response = studio.client.get_httpx_client().get("/v1/jobs")
+
+    assert response.content == response.read() == JOB
+
+
+def test_no_cookies_are_kept(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    session = connect(**raw_options)
+    for _ in range(2):
+        server.answer(JOB, "200 OK", "Set-Cookie: a=b")
+        session.show("j")
+
+    assert b"cookie" not in server.requests[1].lower()

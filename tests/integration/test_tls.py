@@ -66,6 +66,19 @@ def test_with_its_authority_and_a_client_certificate_it_works(
     assert connect(**options(tls_server, verify=context)).show("j").job_id == "j"
 
 
+@pytest.mark.parametrize("connect", ["sync", "async"], indirect=True)  # aiohttp is told, or uses none
+def test_a_proxy_of_the_environment_gets_the_request(
+    connect: Connect, server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers.append(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+    monkeypatch.setenv("HTTPS_PROXY", server.url)
+
+    with pytest.raises(APIConnectionError, match="403"):
+        connect(**options("https://127.0.0.1:1")).show("j")
+
+    assert server.requests[0].startswith(b"CONNECT 127.0.0.1:1 ")
+
+
 def test_a_proxy_gets_the_request(connect: Connect, server: RawServer) -> None:
     server.answers.append(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 

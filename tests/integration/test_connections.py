@@ -1,0 +1,165 @@
+"""`AsyncMetaStudio` keeps its connections, takes no broken one again, and leaves none behind."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, ParamSpec
+
+import httpx
+import pytest
+
+from metastudio import APIConnectionError, APITimeoutError, AsyncMetaStudio, Credentials
+from metastudio.connections import KEEPALIVE_SECONDS, MAX_CONNECTIONS
+
+P = ParamSpec("P")
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"job_id":"j"}'
+
+
+class Server:
+    """Answers on connections that stay open, one request after another, unless it is told to hold or to break."""
+
+    def __init__(self) -> None:
+        self.opened = self.open = 0
+        self.asked = asyncio.Semaphore(0)  # one for each request
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.answer = ANSWER
+        self.at_once = 0  # how much of it does not wait until it may go on
+        self._changed = asyncio.Condition()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.opened += 1
+        self.open += 1
+        try:
+            while await self._answered(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(self.answer[: self.at_once])
+        self.asked.release()
+        await self.go_on.wait()
+        writer.write(self.answer[self.at_once :])
+        return self.answer == ANSWER  # else it closes after it
+
+    async def until_open(self, number: int) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.open == number)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """A loop whose clock can be put forward."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+@asynccontextmanager
+async def both(**options: Any) -> AsyncIterator[tuple[Server, AsyncMetaStudio]]:
+    server = Server()
+    async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listening:
+        host, port = listening.sockets[0].getsockname()
+        keys = Credentials("AK", "SK")
+        endpoint = f"http://{host}:{port}"
+        async with AsyncMetaStudio(
+            endpoint=endpoint, project_id="p", credentials=keys, max_retries=0, **options
+        ) as studio:
+            await studio.short_jobs.show("j")  # from here on the key is good: all may go at once
+            yield server, studio
+        await server.until_open(0)  # when it is closed, nothing is left
+
+
+def in_a_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(asyncio.wait_for(test(*args, **kwargs), 30))
+
+    return run
+
+
+async def at_once(studio: AsyncMetaStudio, number: int) -> None:
+    await asyncio.gather(*(studio.short_jobs.show("j") for _ in range(number)))
+
+
+@in_a_loop
+async def test_as_many_connections_as_are_needed_at_once_and_they_are_used_again() -> None:
+    async with both() as (server, studio):
+        await at_once(studio, 1)
+        assert server.opened == 1
+        await at_once(studio, 5)
+        await at_once(studio, 5)
+        assert server.opened == 5
+
+
+@in_a_loop
+async def test_with_all_connections_in_use_the_next_request_waits_for_one() -> None:
+    async with both(timeout=httpx.Timeout(30, pool=0.05)) as (server, studio):
+        server.go_on.clear()
+        full = asyncio.create_task(at_once(studio, MAX_CONNECTIONS))
+        for _ in range(1 + MAX_CONNECTIONS):
+            await server.asked.acquire()
+        with pytest.raises(APITimeoutError, match="PoolTimeout: all of 100 connections are in use"):
+            await studio.short_jobs.show("j")
+        waits = asyncio.create_task(studio.short_jobs.show("j"))
+        server.go_on.set()
+        await full
+        await waits
+        assert server.opened == MAX_CONNECTIONS
+
+
+@in_a_loop
+async def test_a_connection_on_which_something_failed_is_not_used_again() -> None:
+    async with both() as (server, studio):
+        server.answer = ANSWER[:-5]
+        with pytest.raises(APIConnectionError):
+            await studio.short_jobs.show("j")
+        server.answer = ANSWER
+        await studio.short_jobs.show("j")
+        assert server.opened == 2
+
+
+@pytest.mark.parametrize("at_once", [0, 20, len(ANSWER) - 5], ids=["before the answer", "in its head", "in its body"])
+@in_a_loop
+async def test_a_cancelled_request_closes_its_connection_and_frees_its_place(at_once: int) -> None:
+    async with both() as (server, studio):
+        server.go_on.clear()
+        server.at_once = at_once
+        await server.asked.acquire()
+        for number in range(MAX_CONNECTIONS + 1):
+            request = asyncio.create_task(studio.short_jobs.show("j"))
+            await server.asked.acquire()
+            for _ in range(9):  # turns of the loop, for what was sent at once to be read
+                await asyncio.sleep(0)
+            request.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await request
+            assert server.opened == 1 + number
+        server.go_on.set()
+        await studio.short_jobs.show("j")
+
+
+@in_a_loop
+async def test_connections_that_are_no_longer_needed_are_closed_bit_by_bit() -> None:
+    async with both() as (server, studio):
+        await at_once(studio, 3)
+        await studio.short_jobs.show("j")
+        assert server.open == 3
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Loop)
+        loop.ahead = KEEPALIVE_SECONDS + 1
+        for left in (2, 1):
+            await studio.short_jobs.show("j")
+            await server.until_open(left)
+        await studio.short_jobs.show("j")
+        assert (server.open, server.opened) == (1, 3)
