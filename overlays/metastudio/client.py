@@ -11,7 +11,6 @@ from metastudio_client import Client
 from . import checks
 from ._version import __version__
 from .auth import AkSkAuth, TokenAuth
-from .connections import AsyncConnections
 from .credentials import CredentialsSource, from_environment, profile, secret_variable, variable
 from .errors import ConfigurationError, printable
 from .short_jobs import AsyncShortJobs, ShortJobs
@@ -67,6 +66,10 @@ class _Studio(Generic[TransportT]):
             ConfigurationError: Something is missing or malformed; the message says what to set.
         """
         base_url = _endpoint(region, endpoint)
+        if verify is True and base_url.startswith("http:"):
+            # On loopback there is nothing to verify, and to load the authorities takes longer than all else here.
+            # Without them, every certificate is refused.
+            verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.project_id = _project_id(project_id)
         self.client = Client(base_url)
         resource: dict[str, Any] = {
@@ -122,6 +125,8 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
     short_jobs: AsyncShortJobs
 
     def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
+        from .connections import AsyncConnections
+
         # With a transport of ours, httpx no longer looks for proxies in the environment.
         if options["transport"] is None and not getproxies():
             options["transport"] = AsyncConnections(options["verify"])

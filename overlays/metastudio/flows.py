@@ -1,6 +1,5 @@
 """How an `httpx.Auth` sends a request more than once and waits for another one, in threads and on an event loop."""
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Generator
 from typing import Final, TypeAlias, TypeVar, cast
@@ -59,6 +58,8 @@ class SteppedAuth(httpx.Auth):
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Authenticate `request`; httpx calls this for `httpx.AsyncClient`."""
+        import asyncio
+
         steps = self._steps(request)
         try:
             step = next(steps)

@@ -1,6 +1,5 @@
 """What every resource shares: running a generated operation with its retries, once for each loop."""
 
-import asyncio
 import random as random_numbers
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -61,7 +60,15 @@ class Resource(_Resource):
 
 
 def _loop_time() -> float:
+    import asyncio
+
     return asyncio.get_running_loop().time()
+
+
+async def _loop_sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
 
 
 @attrs.define(kw_only=True)
@@ -69,7 +76,7 @@ class AsyncResource(_Resource):
     """A resource of `AsyncMetaStudio`. Time is the event loop's."""
 
     clock: Callable[[], float] = _loop_time
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    sleep: Callable[[float], Awaitable[None]] = _loop_sleep
 
     async def _run(self, send: Callable[[], Awaitable[object]], kind: type[T], attempts: Attempts) -> T:
         """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""

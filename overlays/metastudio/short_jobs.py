@@ -10,7 +10,7 @@ from metastudio_client.api.short_jobs import show_short_job
 from metastudio_client.models import ShortJob
 from metastudio_client.types import UNSET, Unset
 
-from . import checks, many
+from . import checks
 from .resources import AsyncResource, Resource
 from .retries import Attempts
 from .waiting import FAILURE_STATES, SUCCESS_STATES, OnUpdate, Outcome, Pace, Wait
@@ -137,6 +137,8 @@ class AsyncShortJobs(AsyncResource):
             AuthenticationError: The key or token was refused.
             PermissionDeniedError: It is not allowed to ask for short jobs.
         """
+        from . import many
+
         ids = dict.fromkeys(job_ids)
         waits = [_wait(self, job_id, timeout, on_update, success, failure) for job_id in ids]
         pace = Pace(checks.number("rate", rate))

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from conftest import Connect
-from metastudio import APIConnectionError, Credentials
+from metastudio import APIConnectionError, Credentials, MetaStudio
 from raw_server import RawServer
 
 
@@ -54,6 +54,14 @@ def options(endpoint: str, **more: Any) -> dict[str, Any]:
 def test_a_server_that_nobody_vouches_for_is_refused(connect: Connect, tls_server: str) -> None:
     with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
         connect(**options(tls_server)).show("j")
+
+
+def test_on_plain_http_it_is_not_left_unverified_either(tls_server: str, server: RawServer) -> None:
+    with (
+        MetaStudio(**options(server.url)) as studio,
+        pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"),
+    ):
+        studio.client.get_httpx_client().get(tls_server)
 
 
 def test_with_its_authority_and_a_client_certificate_it_works(
