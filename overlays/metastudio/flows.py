@@ -58,8 +58,6 @@ class SteppedAuth(httpx.Auth):
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Authenticate `request`; httpx calls this for `httpx.AsyncClient`."""
-        import asyncio
-
         steps = self._steps(request)
         try:
             step = next(steps)
@@ -70,6 +68,8 @@ class SteppedAuth(httpx.Auth):
                         await response.aread()
                     step = steps.send(response)
                 else:
+                    import asyncio
+
                     # The outcome is shared: asyncio.wait does not cancel it when this task is cancelled.
                     await asyncio.wait([asyncio.wrap_future(step)], timeout=_WAIT_SECONDS)
                     step = steps.send(_result(step, 0))

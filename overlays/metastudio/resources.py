@@ -59,24 +59,24 @@ class Resource(_Resource):
             self.sleep(delay)
 
 
-def _loop_time() -> float:
-    import asyncio
+def _loop_clock() -> Callable[[], float]:
+    from asyncio import get_running_loop
 
-    return asyncio.get_running_loop().time()
+    return lambda: get_running_loop().time()
 
 
-async def _loop_sleep(seconds: float) -> None:
-    import asyncio
+def _loop_sleep() -> Callable[[float], Awaitable[None]]:
+    from asyncio import sleep
 
-    await asyncio.sleep(seconds)
+    return sleep
 
 
 @attrs.define(kw_only=True)
 class AsyncResource(_Resource):
     """A resource of `AsyncMetaStudio`. Time is the event loop's."""
 
-    clock: Callable[[], float] = _loop_time
-    sleep: Callable[[float], Awaitable[None]] = _loop_sleep
+    clock: Callable[[], float] = attrs.field(factory=_loop_clock)
+    sleep: Callable[[float], Awaitable[None]] = attrs.field(factory=_loop_sleep)
 
     async def _run(self, send: Callable[[], Awaitable[object]], kind: type[T], attempts: Attempts) -> T:
         """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""
