@@ -1,6 +1,6 @@
 """`AiohttpTransport`: aiohttp beneath httpx, for many requests in flight. Needs the extra `aiohttp`.
 
-With 16 in flight it takes a fraction of the CPU time of httpx's own async transport; see docs/speed.md.
+It takes about two thirds of the CPU time of our own connections upon httpx; see docs/speed.md.
 """
 
 import ssl
