@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from metastudio import APIConnectionError, APITimeoutError, AsyncMetaStudio, Credentials
-from metastudio.connections import KEEPALIVE_SECONDS, MAX_CONNECTIONS
+from metastudio.connections import KEEPALIVE_SECONDS, MAX_CONNECTIONS, AsyncConnections
 
 P = ParamSpec("P")
-ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"job_id":"j"}'
+ANSWER = b'HTTP/1.1 200 Fine\r\nContent-Length: 14\r\n\r\n{"job_id":"j"}'
 
 
 class Server:
@@ -163,3 +163,15 @@ async def test_connections_that_are_no_longer_needed_are_closed_bit_by_bit() -> 
             await server.until_open(left)
         await studio.short_jobs.show("j")
         assert (server.open, server.opened) == (1, 3)
+
+
+@in_a_loop
+async def test_instrumentation_of_the_transport_sees_what_httpx_would_show_it() -> None:
+    async with both() as (_, studio):
+        url = studio.client.get_async_httpx_client().base_url.join("/v1")
+        transport = AsyncConnections()
+        response = await transport.handle_async_request(httpx.Request("GET", url))
+        await transport.aclose()
+
+    assert (response.status_code, response.headers["Content-Length"]) == (200, "14")
+    assert response.reason_phrase == "Fine"
