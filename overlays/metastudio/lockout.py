@@ -64,9 +64,9 @@ class Lockout:
 
     def accepted(self) -> None:
         """Note that a request got in."""
-        if not self._proven or self._refusals:
+        if not self._proven:
             with self._mutex:
-                self._proven, self._refusals, self._refusal = True, 0, None
+                self._proven, self._refusals, self._refusal, self._shut_until = True, 0, None, 0.0
                 self._release(None)
 
     def refused(self, error: AuthenticationError, now: Callable[[], float] = monotonic) -> None:

@@ -47,6 +47,7 @@ JOB = b'{"job_id": "j", "state": "WAITING"}'
         ("599 Whatever", b"[]", InternalServerError),
         ("405 Method Not Allowed", b"{}", APIStatusError),
         ("494 Request Header Too Large", b"", APIStatusError),
+        ("499 Client Closed Request", b"", APIStatusError),
         ("302 Found", b"", APIStatusError),
         ("404 Not Found", b"[" * 200_000, NotFoundError),
         ("404 Not Found", b'{"error_code": 7, "error_msg": {"a": 1}}', NotFoundError),

@@ -221,6 +221,19 @@ def test_the_five_minutes_pass() -> None:
         state.enter(None, lambda: clock[0])
 
 
+def test_after_one_that_gets_in_the_count_and_the_time_start_anew() -> None:
+    state = Lockout()
+    error = AuthenticationError(401, "APIGW.0301", "no", None, httpx.Headers(), b"")
+    state.accepted()
+    for _ in range(MAX_REFUSALS):  # in flight at the same time
+        state.refused(error)
+    state.accepted()
+
+    state.refused(error)
+
+    assert state.enter(None) is None
+
+
 def test_only_the_one_that_went_ahead_lets_the_next_one_go() -> None:
     state = Lockout()
     assert state.enter("ahead") is None

@@ -50,6 +50,11 @@ def studio_of(sandbox: Sandbox, loop: Loop) -> AsyncMetaStudio:
     return AsyncMetaStudio(endpoint=sandbox.url, project_id=sandbox.project_id, auth=auth)
 
 
+def studio_that_gets(answer: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]) -> AsyncMetaStudio:
+    options: dict[str, Any] = {"endpoint": "http://localhost", "project_id": "p", "auth": TokenAuth("a-token")}
+    return AsyncMetaStudio(**options, transport=httpx.MockTransport(answer))
+
+
 def run(loop: Loop, main: Coroutine[Any, Any, T]) -> T:
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(main)
@@ -160,6 +165,16 @@ def test_credentials_that_are_none_stop_all_at_once(loop: Loop, sandbox: Sandbox
     assert len(sandbox.exchanges) == 0
 
 
+def test_an_error_of_the_callers_own_goes_through(loop: Loop, sandbox: Sandbox) -> None:
+    def broken() -> Credentials:
+        raise ZeroDivisionError
+
+    studio = AsyncMetaStudio(endpoint=sandbox.url, project_id="p", auth=AkSkAuth(broken))
+
+    with pytest.raises(ZeroDivisionError):
+        run(loop, collected(studio, ["a", "b"], timeout=600))
+
+
 def test_leaving_early_leaves_nothing_running_and_the_rest_to_the_caller(loop: Loop, sandbox: Sandbox) -> None:
     job_ids = [sandbox.add_job() for _ in range(50)]
 
@@ -209,11 +224,105 @@ def test_a_bounded_number_is_in_flight(loop: Loop) -> None:
         under_way -= 1
         return httpx.Response(200, json={"state": "SUCCEED"})
 
-    options: dict[str, Any] = {"endpoint": "http://localhost", "project_id": "p", "auth": TokenAuth("a-token")}
-    studio = AsyncMetaStudio(**options, transport=httpx.MockTransport(answer))
-    outcomes = run(loop, collected(studio, [f"job-{n}" for n in range(30)], timeout=600, max_in_flight=3))
+    job_ids = [f"job-{n}" for n in range(30)]
+    outcomes = run(loop, collected(studio_that_gets(answer), job_ids, timeout=600, max_in_flight=3))
 
     assert (peak, len(outcomes)) == (3, 30)
+
+
+def test_the_questions_about_a_job_grow_apart(loop: Loop) -> None:
+    asked: dict[str, list[float]] = {"a": [], "b": [], "c": []}
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        times = asked[request.url.path[-1]]
+        times.append(loop.time())
+        assert len(times) < 50, "far too often"
+        return httpx.Response(200, json={"state": "WAITING"})
+
+    run(loop, collected(studio_that_gets(answer), list(asked), timeout=600, rate=1000))
+
+    for times in asked.values():
+        longest = [min(30, 2 * 1.5**n) for n in range(len(times) - 2)]
+        apart = [later - sooner for sooner, later in pairwise(times[:-1])]
+        assert all(most / 2 - 0.01 <= each <= most + 0.01 for each, most in zip(apart, longest, strict=True))
+        assert times[-1] == pytest.approx(1599, abs=0.01), "the last question is asked a second before the end"
+
+
+@pytest.mark.parametrize(("done_after", "error"), [(0.5, type(None)), (0.6, WaitTimeout)])
+def test_the_last_question_is_asked_a_second_before_the_end(loop: Loop, done_after: float, error: type) -> None:
+    async def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"state": "SUCCEED" if loop.time() >= 1000 + done_after else "WAITING"})
+
+    assert type(run(loop, collected(studio_that_gets(answer), ["j"], timeout=1.5))["j"].error) is error
+
+
+def test_what_the_pace_leaves_no_time_for_is_not_asked_and_said(loop: Loop) -> None:
+    asked: list[str] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path[-1])
+        return httpx.Response(200, json={"state": "WAITING"})
+
+    outcomes = run(loop, collected(studio_that_gets(answer), list("abcde"), timeout=3, rate=1))
+
+    assert asked == ["a", "b", "c"]
+    assert {job_id: str(each.error) for job_id, each in outcomes.items()} == {
+        job_id: f"short job {job_id} did not finish within 3 s; {last}"
+        for job_id, last in zip("abcde", ["its last state was WAITING"] * 3 + ["there was no answer"] * 2, strict=True)
+    }
+    assert [getattr(outcomes[job_id].job, "state", None) for job_id in "abcde"] == ["WAITING"] * 3 + [None] * 2
+
+
+def test_an_outcome_does_not_wait_for_a_slow_answer(loop: Loop) -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(100 if request.url.path.endswith("slow") else 1)
+        return httpx.Response(200, json={"state": "SUCCEED"})
+
+    async def main() -> dict[str, float]:
+        async with studio_that_gets(answer) as studio:
+            outcomes = studio.short_jobs.wait_many(["slow", "quick"], timeout=600, rate=1000)
+            return {each.job_id: loop.time() - 1000 async for each in outcomes}
+
+    assert run(loop, main()) == pytest.approx({"quick": 1, "slow": 100}, abs=0.1)
+
+
+def test_a_refusal_is_what_is_raised_with_others_in_flight(loop: Loop) -> None:
+    under_way = 0
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal under_way
+        if request.url.path.endswith("refused"):
+            return httpx.Response(401, json={"error_code": "APIGW.0303"})
+        under_way += 1
+        try:
+            await asyncio.sleep(100)
+        finally:
+            under_way -= 1
+        return httpx.Response(200, json={"state": "SUCCEED"})
+
+    with pytest.raises(AuthenticationError):
+        run(loop, collected(studio_that_gets(answer), ["a", "b", "refused", "c"], timeout=600))
+
+    assert under_way == 0
+
+
+def test_only_an_answer_brings_the_pace_back(loop: Loop) -> None:
+    asked: list[float] = []
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        asked.append(loop.time())
+        return httpx.Response(502) if len(asked) > 1 else httpx.Response(429, headers={"Retry-After": "1"})
+
+    async def main() -> None:
+        job_ids = [f"job-{n}" for n in range(40)]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(collected(studio_that_gets(answer), job_ids, timeout=600, max_in_flight=1), 9)
+
+    run(loop, main())
+
+    throttled, *others = [later - sooner for sooner, later in pairwise(asked)]
+    assert throttled == pytest.approx(1)
+    assert others == pytest.approx([0.2] * 39, abs=0.001)
 
 
 def test_nothing_to_wait_for(loop: Loop, sandbox: Sandbox) -> None:

@@ -123,3 +123,30 @@ def test_a_streamed_body_is_not_sent_again_with_another_token(content: Any, sent
         assert client.post(URL, content=content).status_code == 401
 
     assert transport.sent == sent
+
+
+class CutOff(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body whose connection is lost before its first byte."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise httpx.ReadError("cut off")
+        yield b""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        raise httpx.ReadError("cut off")
+        yield b""
+
+
+@BOTH
+def test_a_refusal_that_is_cut_off_lets_the_next_request_go_ahead(
+    monkeypatch: pytest.MonkeyPatch, use_async: bool
+) -> None:
+    monkeypatch.setattr("metastudio.flows._WAIT_SECONDS", 0.01)  # or a request that waits would wait for two minutes
+    auth = AkSkAuth(Credentials("AK", f"a-key-that-is-cut-off-{use_async}"), now=lambda: NOW)
+
+    # Who keeps the error keeps its traceback, and what is in the frames of that.
+    with pytest.raises(httpx.ReadError) as kept:
+        exchanged(auth, lambda _: httpx.Response(401, stream=CutOff()), use_async=use_async)
+
+    assert exchanged(auth, lambda _: httpx.Response(200), use_async=use_async).is_success
+    assert kept.tb is not None

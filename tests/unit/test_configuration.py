@@ -37,7 +37,7 @@ def base_url(studio: MetaStudio | AsyncMetaStudio) -> str:
         ({"endpoint": "https://example.com"}, "region or endpoint, not both"),
         ({"project_id": None}, "HUAWEICLOUD_SDK_PROJECT_ID"),
         ({"project_id": ""}, "project_id must be"),
-        ({"project_id": "a/b"}, "project_id must be"),
+        ({"project_id": "a/b"}, "of . _ ~ - (and not '.' or '..'), not 'a/b'"),
         ({"project_id": ".."}, "project_id must be"),
         ({"credentials": None}, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"),
         ({"credentials": ("AK", "SK")}, "credentials must be a Credentials"),
@@ -47,11 +47,12 @@ def base_url(studio: MetaStudio | AsyncMetaStudio) -> str:
         ({"app_user_id": "a\r\nX-Evil: 1"}, "app_user_id must be printable ASCII"),
         ({"app_user_id": ""}, "app_user_id must be printable ASCII"),
         ({"timeout": 0}, "timeout must be"),
-        ({"timeout": -1.0}, "timeout must be"),
+        ({"timeout": -1.0}, "timeout must be a number above 0, not -1.0"),
         ({"timeout": float("nan")}, "timeout must be"),
         ({"timeout": float("inf")}, "timeout must be"),
         ({"timeout": True}, "timeout must be"),
         ({"timeout": "10"}, "timeout must be"),
+        ({"max_retries": -1}, "max_retries must be a whole number of at least 0, not -1"),
     ],
 )
 def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], change: Any, message: str) -> None:
@@ -67,7 +68,7 @@ def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], ch
     ("endpoint", "message"),
     [
         ("metastudio.example.com", "must look like https://"),
-        ("ftp://example.com", "must look like https://"),
+        ("ftp://example.com", "must look like https://host or https://host:port, not 'ftp://example.com'"),
         ("https://", "must look like https://"),
         ("https://example.com:port", "must look like https://"),
         ("https://[::1", "must look like https://"),
@@ -83,7 +84,7 @@ def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], ch
         ("https://example.com/prefix", "no user, path"),
         ("https://example.com?a=1", "no user, path"),
         ("https://example.com#a", "no user, path"),
-        ("user:hunter2@example.com", "must look like https://"),
+        ("user:hunter2@example.com", "must look like https://host or https://host:port, not '…@example.com'"),
     ],
 )
 def test_a_wrong_endpoint_is_said(studio: type[MetaStudio | AsyncMetaStudio], endpoint: Any, message: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaks import shown
 from metastudio import ConfigurationError, Credentials, MetaStudio
 from metastudio.credentials import Secret, profile
 from metastudio.errors import status_error
@@ -138,9 +139,9 @@ def test_nothing_found_lists_every_place(default_file: Path, text: str | None, m
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[basic]\nak = FILE-AK\n", "ak is set but sk is not"),
-        ("[basic]\nsk = file-secret-key\n", "sk is set but .*ak is not"),
-        ("file-secret-key", "is not a profile file"),
+        ("[basic]\nak = FILE-AK\n", "credentials: ak is set but sk is not"),
+        ("[basic]\nsk = file-secret-key\n", "sk is set but .*credentials: ak is not"),
+        ("file-secret-key", "credentials is not a profile file"),
         ("[basic]\nsk file-secret-key\n", "is not a profile file"),
         ("[basic]\nsk = file-secret-key\nsk = file-secret-key\n", "is not a profile file"),
         ("[basic]\nak = A\nsk = file-secret-key\x00\n", "the SK must be printable ASCII"),
@@ -174,7 +175,23 @@ def test_a_file_that_others_can_access_gets_a_warning(
 
     said = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
     assert len(said) == warned
-    assert all("chmod 600" in each for each in said)
+    assert all(str(default_file) in each and "chmod 600" in each for each in said)
+
+
+def test_keys_of_the_file_show_the_access_key_only(default_file: Path) -> None:
+    write(default_file, PROFILE)
+
+    assert repr(profile().credentials()) == "Credentials(ak='FILE-AK', sk='***', security_token=None)"
+
+
+def test_half_a_pair_is_said_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "environment-secret-sk")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SECURITY_TOKEN", "environment-secret-token")
+
+    with pytest.raises(ConfigurationError, match="HUAWEICLOUD_SDK_AK is not") as caught:
+        sent(project_id="p")
+
+    assert "environment-secret" not in shown(caught.value)
 
 
 def test_without_a_home_directory_there_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,8 +237,9 @@ def test_whatever_the_fields_of_an_error_are(fields: dict[str, Any]) -> None:
     error = status_error(httpx.Response(400, json=fields))
 
     assert str(error).isprintable()
-    code = fields.get("error_code")
-    assert error.error_code == (code if isinstance(code, str) and code else None)
+    for name in ("error_code", "error_msg", "request_id"):
+        value = fields.get(name)
+        assert getattr(error, name) == (value if isinstance(value, str) and value else None)
 
 
 def test_a_secret_is_a_string_that_does_not_show_itself() -> None:

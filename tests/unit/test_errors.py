@@ -5,7 +5,14 @@ from typing import Any
 import httpx
 import pytest
 
-from metastudio import APIResponseValidationError, ShortJob, ShortJobFailed, WaitTimeout
+from metastudio import (
+    APIResponseValidationError,
+    AuthenticationError,
+    MetaStudioError,
+    ShortJob,
+    ShortJobFailed,
+    WaitTimeout,
+)
 from metastudio.errors import printable, status_error
 
 
@@ -94,6 +101,9 @@ def test_the_number_of_a_gateways_code(code: str | None, number: str | None) -> 
         ({"job_failed_code": "X.1"}, "short job j ended in FAILED (X.1)"),
         ({"job_failed_reason": "noise"}, "short job j ended in FAILED (noise)"),
         ({}, "short job j ended in FAILED (no reason given)"),
+        ({"job_failed_code": 7}, "short job j ended in FAILED (7)"),
+        ({"job_failed_reason": "too\n \x1b[31mloud"}, "short job j ended in FAILED (too [31mloud)"),
+        ({"state": "FAILED\n"}, "short job j ended in FAILED (no reason given)"),
     ],
 )
 def test_why_a_job_failed(fields: dict[str, Any], said: str) -> None:
@@ -106,6 +116,7 @@ def test_why_a_job_failed(fields: dict[str, Any], said: str) -> None:
         (None, "there was no answer"),
         (ShortJob.from_dict({}), "its last state was not given"),
         (ShortJob.from_dict({"state": "WAITING"}), "its last state was WAITING"),
+        (ShortJob.from_dict({"state": "BRAND\nNEW"}), "its last state was BRAND NEW"),
     ],
 )
 def test_what_was_known_when_the_time_was_up(job: ShortJob | None, last: str) -> None:
@@ -116,3 +127,16 @@ def test_what_is_wrong_with_an_answer_is_said_with_its_beginning() -> None:
     error = APIResponseValidationError("no JSON", 200, httpx.Headers(), b"<html>" + b"x" * 2000)
 
     assert str(error) == f"no JSON (status 200): <html>{'x' * 113}…"
+
+
+FAILED = ShortJob.from_dict({"job_id": "j", "state": "FAILED", "files": ["x" * 2000]})
+NOT_JSON = APIResponseValidationError("no JSON", 200, httpx.Headers({"X-A": "a"}), b"x" * 2000)
+
+
+@pytest.mark.parametrize("error", [NOT_JSON, ShortJobFailed(FAILED), WaitTimeout("j", 1.5, FAILED)])
+def test_in_a_log_or_a_list_an_error_is_its_name_and_its_line(error: MetaStudioError) -> None:
+    assert repr([error]) == f"[{type(error).__name__}({str(error)!r})]"
+
+
+def test_an_error_that_is_made_by_hand_needs_no_hint() -> None:
+    assert str(AuthenticationError(401, "X.1", "m", None, httpx.Headers(), b"")) == "401 X.1: m"
