@@ -30,7 +30,7 @@ def sign(request: httpx.Request, credentials: Credentials, project_id: str | Non
         "X-Sdk-Content-Sha256": signing.UNSIGNED_PAYLOAD if payload is None else None,
     }
     values = _to_sign(request, payload)
-    if credentials.security_token is None and "x-security-token" in values:
+    if "x-security-token" in values:
         del request.headers["X-Security-Token"], values["x-security-token"]
     for name, value in ours.items():
         if value is not None:
@@ -38,7 +38,7 @@ def sign(request: httpx.Request, credentials: Credentials, project_id: str | Non
     signed_headers = sorted(values)
     payload_hash = values.get("x-sdk-content-sha256") or (signing.hash_hex(payload) if payload else _HASH_OF_NOTHING)
     target = request.url.raw_path.decode("ascii")
-    canonical = signing.canonical_request(request.method.upper(), target, values, signed_headers, payload_hash)
+    canonical = signing.canonical_request(request.method, target, values, signed_headers, payload_hash)
     to_sign = signing.string_to_sign(canonical, date)
     signature = signing.signature(credentials.sk, to_sign)
     request.headers["Authorization"] = signing.authorization(credentials.ak, signed_headers, signature)
