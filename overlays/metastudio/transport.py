@@ -48,7 +48,7 @@ class CleanResponse(httpx.Response):
     payload: dict[str, Any]
 
     def __init__(self, status_code: int, headers: httpx.Headers, content: bytes, request: httpx.Request) -> None:
-        # Content that httpx is given, it reads through its decoders once more: a stream waits until somebody asks.
+        # As a stream: what httpx gets as content, it puts through its decoders at once.
         super().__init__(status_code, headers=headers, stream=httpx.ByteStream(content), request=request)
         self._body = content
 
@@ -63,7 +63,7 @@ class CleanResponse(httpx.Response):
 
 
 class _NoCookies(httpx.Cookies):
-    """Takes none from responses: the service sets none, and to look for them takes longer than to sign."""
+    """Takes none from responses: the contract knows of none, and to look for them takes longer than to sign."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         pass
