@@ -61,15 +61,13 @@ class AkSkAuth(SteppedAuth):
         while (outcome := state.enter(request)) is not None:
             if refusal := (yield from wait(outcome)):
                 raise attrs.evolve(refusal, hint=_REFUSED_BEFORE)
-        noted = False
         try:
             response = yield from send(self._signed(request, credentials))
             if self._corrects_clock(request, response):
                 response = yield from send(self._signed(request, self._current_credentials()))
-            noted = _note(state, response)
+            _note(state, response)
         finally:
-            if not noted:
-                state.left(request)
+            state.left(request)
 
     def _signed(self, request: httpx.Request, credentials: Credentials) -> httpx.Request:
         offset = self._offsets.get(request.url.netloc, timedelta())
@@ -142,14 +140,11 @@ def _is_gateway_error(response: httpx.Response, code: str) -> bool:
     return response.is_client_error and status_error(response).gateway_code == code
 
 
-def _note(state: lockout.Lockout, response: httpx.Response) -> bool:
-    """Tell `state` what the response says about the key; return whether it says anything."""
+def _note(state: lockout.Lockout, response: httpx.Response) -> None:
+    """Tell `state` what the response says about the key, if anything."""
     error = status_error(response) if response.is_client_error else None
     if isinstance(error, AuthenticationError):
         state.refused(error)
-        return True
     # An error of the service itself, not of the gateway before it: the signature had passed.
-    if response.is_success or (error is not None and error.error_code and error.gateway_code is None):
+    elif response.is_success or (error is not None and error.error_code and error.gateway_code is None):
         state.accepted()
-        return True
-    return False
