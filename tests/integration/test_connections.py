@@ -64,6 +64,12 @@ class Loop(asyncio.SelectorEventLoop):
         return super().time() + self.ahead
 
 
+def put_forward(seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Loop)
+    loop.ahead += seconds
+
+
 @asynccontextmanager
 async def both(**options: Any) -> AsyncIterator[tuple[Server, AsyncMetaStudio]]:
     server = Server()
@@ -104,14 +110,18 @@ async def test_as_many_connections_as_are_needed_at_once_and_they_are_used_again
 
 @in_a_loop
 async def test_with_all_connections_in_use_the_next_request_waits_for_one() -> None:
-    async with both(timeout=httpx.Timeout(30, pool=0.05)) as (server, studio):
+    async with both(timeout=httpx.Timeout(None, pool=20)) as (server, studio):
         server.go_on.clear()
         full = asyncio.create_task(at_once(studio, MAX_CONNECTIONS))
         for _ in range(1 + MAX_CONNECTIONS):
             await server.asked.acquire()
+        late = asyncio.create_task(studio.short_jobs.show("j"))
+        await asyncio.sleep(0)  # it waits now
+        put_forward(21)
         with pytest.raises(APITimeoutError, match="PoolTimeout: all of 100 connections are in use"):
-            await studio.short_jobs.show("j")
+            await late
         waits = asyncio.create_task(studio.short_jobs.show("j"))
+        await asyncio.sleep(0)
         server.go_on.set()
         await full
         await waits
@@ -155,9 +165,7 @@ async def test_connections_that_are_no_longer_needed_are_closed_bit_by_bit() -> 
         await at_once(studio, 3)
         await studio.short_jobs.show("j")
         assert server.open == 3
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, Loop)
-        loop.ahead = KEEPALIVE_SECONDS + 1
+        put_forward(KEEPALIVE_SECONDS + 1)
         for left in (2, 1):
             await studio.short_jobs.show("j")
             await server.until_open(left)
