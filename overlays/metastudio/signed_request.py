@@ -23,18 +23,18 @@ def sign(request: httpx.Request, credentials: Credentials, project_id: str | Non
     """Sign `request` in place; what an earlier signature left on it is replaced."""
     date = _date(int(now.timestamp()))
     payload = body(request)
-    ours = {
-        "X-Sdk-Date": date,
-        "X-Project-Id": project_id,
-        "X-Security-Token": credentials.security_token,
-        "X-Sdk-Content-Sha256": signing.UNSIGNED_PAYLOAD if payload is None else None,
-    }
     values = _to_sign(request, payload)
-    if "x-security-token" in values:
-        del request.headers["X-Security-Token"], values["x-security-token"]
+    if values.pop("x-security-token", None) is not None:
+        del request.headers["X-Security-Token"]
+    ours = {"X-Sdk-Date": date}
+    if project_id is not None:
+        ours["X-Project-Id"] = project_id
+    if credentials.security_token is not None:
+        ours["X-Security-Token"] = credentials.security_token
+    if payload is None:
+        ours["X-Sdk-Content-Sha256"] = signing.UNSIGNED_PAYLOAD
     for name, value in ours.items():
-        if value is not None:
-            request.headers[name] = values[name.lower()] = value
+        request.headers[name] = values[name.lower()] = value
     signed_headers = sorted(values)
     payload_hash = values.get("x-sdk-content-sha256") or (signing.hash_hex(payload) if payload else _HASH_OF_NOTHING)
     target = request.url.raw_path.decode("ascii")
