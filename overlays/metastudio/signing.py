@@ -7,8 +7,8 @@ The rules are Huawei Cloud's "AK/SK signing and authentication" for API Gateway.
 
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping, Sequence
+from string import ascii_letters, digits
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -16,7 +16,7 @@ ALGORITHM: Final = "SDK-HMAC-SHA256"
 DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 
-_NOTHING_TO_ENCODE: Final = re.compile(r"[A-Za-z0-9._~/-]*")
+_AS_THEY_ARE: Final = (ascii_letters + digits + "-._~/").encode()  # in a path
 
 
 def canonical_request(
@@ -32,10 +32,9 @@ def canonical_request(
         payload_hash: `hash_hex` of the body, or `UNSIGNED_PAYLOAD`.
     """
     path, _, query = target.partition("?")
-    lines = [f"{name}:{headers[name].strip()}\n" for name in signed_headers]
-    return "\n".join(
-        (method, _canonical_path(path), _canonical_query(query), "".join(lines), ";".join(signed_headers), payload_hash)
-    )
+    path, query = _canonical_path(path), _canonical_query(query)
+    lines = "".join([f"{name}:{headers[name].strip()}\n" for name in signed_headers])
+    return f"{method}\n{path}\n{query}\n{lines}\n{';'.join(signed_headers)}\n{payload_hash}"
 
 
 def string_to_sign(canonical: str, date: str) -> str:
@@ -59,7 +58,8 @@ def hash_hex(data: bytes) -> str:
 
 
 def _canonical_path(path: str) -> str:
-    encoded = path if _NOTHING_TO_ENCODE.fullmatch(path) else "/".join(map(_reencoded, path.split("/")))
+    nothing_to_encode = not path.encode().translate(None, _AS_THEY_ARE)  # a third of a regular expression's time
+    encoded = path if nothing_to_encode else "/".join(map(_reencoded, path.split("/")))
     return encoded if encoded.endswith("/") else encoded + "/"
 
 
