@@ -97,4 +97,16 @@ async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
 
 def _translated(error: Exception) -> httpx.TransportError:
     kind = next(theirs for ours, theirs in _ERRORS if isinstance(error, ours))
-    return kind(str(error) or type(error).__name__)
+    return kind(_text(error) or type(error).__name__)
+
+
+def _text(error: Exception) -> str:
+    # aiohttp's own words show its objects, and call what it cannot read 400, as if the answer had that status.
+    match error:
+        case aiohttp.ServerDisconnectedError():
+            return "The server closed the connection before it had answered"
+        case aiohttp.ClientPayloadError():
+            return "The body of the answer is incomplete or malformed"
+        case aiohttp.ClientResponseError():
+            return error.message
+    return str(error)

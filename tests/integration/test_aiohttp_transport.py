@@ -1,0 +1,61 @@
+"""What `AiohttpTransport` says when the other side does not speak HTTP, and what it asks of aiohttp."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from metastudio.aiohttp_transport import AiohttpTransport
+from raw_server import RawServer
+
+CLOSED = "The server closed the connection before it had answered"
+
+
+def send(request: httpx.Request) -> httpx.Response:
+    async def sent() -> httpx.Response:
+        transport = AiohttpTransport()
+        try:
+            return await transport.handle_async_request(request)
+        finally:
+            await transport.aclose()
+
+    return asyncio.run(sent())
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        pytest.param(b"", CLOSED, id="nothing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n", CLOSED, id="half-a-head"),
+        pytest.param(b"garbage\r\n\r\n", "Bad status line", id="no-status-line"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+            "The body of the answer is incomplete or malformed",
+            id="half-a-body",
+        ),
+    ],
+)
+def test_a_broken_answer_is_named_as_what_it_is(server: RawServer, answer: bytes, message: str) -> None:
+    server.answers.append(answer)
+
+    with pytest.raises(httpx.RemoteProtocolError) as caught:
+        send(httpx.Request("GET", server.url))
+
+    assert str(caught.value).startswith(message)
+    assert "400" not in str(caught.value)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("target", ["/", "/a%2Fb/%41;x=1@c:d", "/a?x=%e4+b&y=%2F?&z", "/%E4?a=1%3D2"])
+def test_the_address_goes_out_as_it_was_signed(server: RawServer, target: str) -> None:
+    server.answer(b"{}")
+    send(httpx.Request("GET", server.url + target))
+    assert server.requests[0].startswith(f"GET {target} HTTP/1.1\r\n".encode())
+
+
+def test_no_header_is_added(server: RawServer) -> None:
+    server.answer(b"{}")
+    request = httpx.Request("GET", server.url, headers={"X-A": "a"})
+    send(request)
+    sent = [tuple(line.split(b": ")) for line in server.requests[0].splitlines()[1:-1]]
+    assert sent == request.headers.raw
