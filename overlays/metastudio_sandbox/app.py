@@ -3,7 +3,7 @@
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -81,20 +81,24 @@ class Service:
         async def endpoint(request: Request) -> Response:
             received, body = self.now(), await request.body()
             canonical = gateway.canonical_request(request, body)
-            refusal = self._not_authenticated(request, canonical) or self._invalid(request, body)
-            response = self._refused(refusal) if refusal else self._served(path, operation, request)
-            if fault := self.faults.take():
-                response = await fault(request, response)
+
+            def answer(clock_offset: timedelta = timedelta()) -> Response:
+                now = self.now() + clock_offset
+                refusal = self._not_authenticated(request, canonical, now) or self._invalid(request, body)
+                return _refused(refusal, now) if refusal else self._served(path, operation, request, now)
+
+            fault = self.faults.take()
+            response = await fault(request, answer) if fault else answer()
             self._keep(request, received, canonical, response)
             return response
 
         return endpoint
 
-    def _not_authenticated(self, request: Request, canonical: str | None) -> Refusal | None:
+    def _not_authenticated(self, request: Request, canonical: str | None, now: datetime) -> Refusal | None:
         with_our_key = gateway.access_key(request) == self.credentials.ak
         if with_our_key and self._locked_until is not None and self.now() < self._locked_until:
             return LOCKED
-        refusal = gateway.refusal(request, canonical, self.now(), self.credentials, self.token)
+        refusal = gateway.refusal(request, canonical, now, self.credentials, self.token)
         if with_our_key:  # it is a key that is locked
             self._refusals = self._refusals + 1 if refusal else 0
         if self._refusals > MAX_REFUSALS:
@@ -113,16 +117,16 @@ class Service:
             return Refusal(400, "MSS.00010009", "The project in the URL is not the one of the credentials")
         return None
 
-    def _served(self, path: str, operation: dict[str, Any], request: Request) -> Response:
+    def _served(self, path: str, operation: dict[str, Any], request: Request, now: datetime) -> Response:
         if path == contracts.SHOW_SHORT_JOB:
             answer = self._shown(request.path_params["job_id"])
             if answer is None:  # inferred: nobody says what an unknown job gets
-                return self._refused(Refusal(400, "MSS.00000003", "Invalid parameter: no such job"))
+                return _refused(Refusal(400, "MSS.00000003", "Invalid parameter: no such job"), now)
         else:
             answer = contracts.sample(
                 self.contract, operation["responses"]["200"]["content"]["application/json"]["schema"]
             )
-        response = self._stamped(JSONResponse(answer))
+        response = _stamped(JSONResponse(answer), now, uuid.uuid4().hex)
         if self.validate:
             self._openapi.validate_response(StarletteOpenAPIRequest(request), StarletteOpenAPIResponse(response))
         return response
@@ -139,18 +143,8 @@ class Service:
         return job
 
     async def _no_such_api(self, request: Request, _: Exception) -> Response:
-        response = self._refused(_NO_SUCH_API)
+        response = _refused(_NO_SUCH_API, self.now())
         self._keep(request, self.now(), None, response)
-        return response
-
-    def _refused(self, refusal: Refusal) -> Response:
-        request_id = uuid.uuid4().hex
-        content = {"error_code": refusal.code, "error_msg": refusal.message, "request_id": request_id}
-        return self._stamped(JSONResponse(content, refusal.status), request_id)
-
-    def _stamped(self, response: Response, request_id: str | None = None) -> Response:
-        response.headers["X-Request-Id"] = request_id or uuid.uuid4().hex
-        response.headers["Date"] = format_datetime(self.now(), usegmt=True)
         return response
 
     def _keep(self, request: Request, received: datetime, canonical: str | None, response: Response) -> None:
@@ -164,3 +158,15 @@ class Service:
                 received,
             )
         )
+
+
+def _refused(refusal: Refusal, now: datetime) -> Response:
+    request_id = uuid.uuid4().hex
+    content = {"error_code": refusal.code, "error_msg": refusal.message, "request_id": request_id}
+    return _stamped(JSONResponse(content, refusal.status), now, request_id)
+
+
+def _stamped(response: Response, now: datetime, request_id: str) -> Response:
+    response.headers["X-Request-Id"] = request_id
+    response.headers["Date"] = format_datetime(now, usegmt=True)
+    return response

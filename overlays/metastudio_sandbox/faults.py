@@ -5,20 +5,32 @@ import json
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias
+from datetime import timedelta
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-#: Takes the request and its good answer, and gives back what is sent.
-Fault: TypeAlias = Callable[[Request, Response], Awaitable[Response]]
+from .gateway import LOCKED
+
+
+class Answer(Protocol):
+    """Makes the good answer to a request."""
+
+    def __call__(self, clock_offset: timedelta = ...) -> Response:
+        """Return it as it is by a clock that is so far ahead of the gateway's."""
+
+
+#: An async function: takes the request and what makes its good answer, and gives back what is sent.
+Fault: TypeAlias = Callable[[Request, Answer], Awaitable[Response]]
 
 
 def status(status_code: int, error_code: str, error_msg: str = "injected", **headers: str) -> Fault:
     """Answer with an error of the gateway or the service; a header's name has `_` for `-`."""
 
-    async def fault(_: Request, good: Response) -> Response:
+    async def fault(_: Request, answer: Answer) -> Response:
+        good = answer()
         content = {"error_code": error_code, "error_msg": error_msg, "request_id": good.headers["X-Request-Id"]}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return JSONResponse(content, status_code, named | _stamps(good))
@@ -32,25 +44,41 @@ def throttled(retry_after: float | str | None = None) -> Fault:
     return status(429, "APIGW.0308", "The throttling threshold has been reached", **headers)
 
 
+#: Answer as the gateway does while the key is locked.
+locked: Final = status(LOCKED.status, LOCKED.code, LOCKED.message)
+
+
+def clock_off(offset: timedelta) -> Fault:
+    """Judge the request, and date the answer, by a clock that is ahead of the gateway's by `offset`."""
+
+    async def fault(_: Request, answer: Answer) -> Response:
+        return answer(offset)
+
+    return fault
+
+
 def html(status_code: int = 502) -> Fault:
     """Answer with a web page, as a proxy on the way would."""
 
-    async def fault(_: Request, good: Response) -> Response:
+    async def fault(_: Request, answer: Answer) -> Response:
+        good = answer()
         page = f"<html><body><h1>{status_code}</h1></body></html>"
         return Response(page, status_code, _stamps(good), media_type="text/html")
 
     return fault
 
 
-async def lost(request: Request, good: Response) -> Response:
+async def lost(request: Request, answer: Answer) -> Response:
     """Cut the connection before anything is answered."""
+    good = answer()
     request.state.transport.abort()
     await asyncio.sleep(0)  # the connection is gone before the answer is sent
     return good
 
 
-async def cut(request: Request, good: Response) -> Response:
+async def cut(request: Request, answer: Answer) -> Response:
     """Cut the connection in the middle of the body."""
+    good = answer()
     body = bytes(good.body)
     head = f"HTTP/1.1 {good.status_code} \r\nContent-Length: {len(body)}\r\n\r\n"
     request.state.transport.write(head.encode() + body[: len(body) // 2])
@@ -62,7 +90,8 @@ async def cut(request: Request, good: Response) -> Response:
 def slow(seconds: float) -> Fault:
     """Give the good answer, late."""
 
-    async def fault(_: Request, good: Response) -> Response:
+    async def fault(_: Request, answer: Answer) -> Response:
+        good = answer()
         await asyncio.sleep(seconds)
         return good
 
@@ -72,7 +101,8 @@ def slow(seconds: float) -> Fault:
 def changed(**fields: Any) -> Fault:
     """Give the good answer with other values in some of its fields: `changed(state="HIBERNATING")`."""
 
-    async def fault(_: Request, good: Response) -> Response:
+    async def fault(_: Request, answer: Answer) -> Response:
+        good = answer()
         return JSONResponse(json.loads(bytes(good.body)) | fields, good.status_code, _stamps(good))
 
     return fault
@@ -93,7 +123,8 @@ class Plan:
 
     def randomly(self, faults: Sequence[Fault], probability: float, seed: int) -> None:
         """From now on, spoil requests with a probability."""
-        self._faults, self._probability, self._random = faults, probability, random.Random(seed)  # noqa: S311  # no secret
+        self._faults, self._probability = faults, probability
+        self._random = random.Random(seed)  # noqa: S311  # no secret
 
     def take(self) -> Fault | None:
         """Return how the request that is being answered is spoilt, if it is."""

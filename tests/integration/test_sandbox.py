@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -157,6 +158,62 @@ def test_random_faults_are_the_same_for_the_same_seed(sandbox: Sandbox) -> None:
     first = statuses()
     assert first == statuses()
     assert set(first) == {200, 502, 503}
+
+
+def test_the_lock_can_be_injected(sandbox: Sandbox) -> None:
+    sandbox.inject(faults.locked, times=2)
+
+    answers = [ask(sandbox) for _ in range(3)]
+
+    assert [code(answer) for answer in answers[:2]] == [(401, "APIGW.0301")] * 2
+    assert answers[0].json()["error_msg"] == "AK access failed to reach the limit,forbidden"
+    assert answers[2].status_code == 200
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+def test_a_clock_that_is_off_can_be_injected(sandbox: Sandbox, hours: int) -> None:
+    sandbox.inject(faults.clock_off(timedelta(hours=hours)), times=2)
+
+    response = ask(sandbox)
+
+    assert [seen.status for seen in sandbox.exchanges] == [401, 200], "corrected from the answer's Date, signed again"
+    ahead = parsedate_to_datetime(response.headers["Date"]) - datetime.now(UTC)
+    assert abs(ahead - timedelta(hours=hours)) < timedelta(minutes=1)
+    assert ask(sandbox).status_code == 200, "by the clock that is not off"
+
+
+def test_a_clock_that_is_off_makes_no_lock_longer(sandbox: Sandbox) -> None:
+    sandbox.inject(faults.clock_off(timedelta(hours=3)), times=6)
+    for _ in range(6):
+        ask(sandbox, auth=Without(sandbox, "X-Sdk-Date", "x"))
+    assert ask(sandbox).status_code == 401
+
+    sandbox.clock_offset = timedelta(minutes=5, seconds=1)
+    assert ask(sandbox).status_code == 200
+
+
+def test_every_fault_may_come_by_chance(sandbox: Sandbox) -> None:
+    sandbox.inject_randomly([faults.locked, faults.clock_off(timedelta(hours=3))], probability=1, seed=2)
+
+    reasons = {ask(sandbox, auth=Without(sandbox, "Accept")).json()["error_msg"] for _ in range(5)}
+    assert {reason.rpartition(" ")[2] for reason in reasons} == {"limit,forbidden", "range"}
+
+    sandbox.inject_randomly([faults.locked], probability=0, seed=2)
+    assert ask(sandbox).status_code == 200
+
+
+@pytest.mark.parametrize("validate", [True, False])
+def test_an_answer_may_have_nulls_and_values_that_are_not_the_contracts(validate: bool) -> None:
+    with Sandbox(validate=validate) as sandbox:
+        sandbox.inject(faults.changed(job_id=None, assess_result=None, state="HIBERNATING", create_time="yesterday"))
+        changed = ask(sandbox).json()
+
+        assert changed == ask(sandbox).json() | {
+            "job_id": None,
+            "assess_result": None,
+            "state": "HIBERNATING",
+            "create_time": "yesterday",
+        }
 
 
 @pytest.mark.parametrize(
