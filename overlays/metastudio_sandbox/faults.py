@@ -6,6 +6,7 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from inspect import iscoroutinefunction
 from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
@@ -119,11 +120,17 @@ class Plan:
 
     def next(self, fault: Fault, times: int) -> None:
         """Spoil the next requests that are not spoilt already."""
-        self._coming.extend([fault] * times)
+        if times < 1:
+            raise ValueError(f"times must be at least 1, not {times}")
+        self._coming.extend([_checked(fault)] * times)
 
     def randomly(self, faults: Sequence[Fault], probability: float, seed: int) -> None:
         """From now on, spoil requests with a probability."""
-        self._faults, self._probability = faults, probability
+        if not faults:
+            raise ValueError("faults must not be empty; to have no more of them: probability=0")
+        if not 0 <= probability <= 1:
+            raise ValueError(f"probability must be between 0 and 1, not {probability}")
+        self._faults, self._probability = [_checked(fault) for fault in faults], probability
         self._random = random.Random(seed)  # noqa: S311  # no secret
 
     def take(self) -> Fault | None:
@@ -133,6 +140,13 @@ class Plan:
         if self._faults and self._random.random() < self._probability:
             return self._random.choice(self._faults)
         return None
+
+
+def _checked(fault: Fault) -> Fault:
+    if not iscoroutinefunction(fault):  # `throttled` for `throttled()` would be found out only when it answers
+        name = getattr(fault, "__name__", repr(fault))
+        raise TypeError(f"not a fault: {name}; if it makes one, write {name}(...)")
+    return fault
 
 
 def _stamps(good: Response) -> dict[str, str]:

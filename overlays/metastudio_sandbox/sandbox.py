@@ -115,11 +115,21 @@ class Sandbox:
         self._service.add_job(job_id, state)
 
     def inject(self, fault: Fault, times: int = 1) -> None:
-        """Spoil the next requests with one of `metastudio_sandbox.faults`."""
+        """Spoil the next requests with one of `metastudio_sandbox.faults`, or an async function of your own.
+
+        Raises:
+            TypeError: It is not a fault, but perhaps what makes one: `faults.throttled` for `faults.throttled()`.
+            ValueError: `times` is below 1.
+        """
         self._service.faults.next(fault, times)
 
     def inject_randomly(self, faults: Sequence[Fault], *, probability: float, seed: int) -> None:
-        """From now on, spoil requests with a probability, each time with one of `faults`."""
+        """From now on, spoil requests with a probability, each time with one of `faults`.
+
+        Raises:
+            TypeError: As for `inject`.
+            ValueError: `faults` is empty, or `probability` not between 0 and 1.
+        """
         self._service.faults.randomly(faults, probability, seed)
 
     def start(self) -> Self:

@@ -202,6 +202,34 @@ def test_every_fault_may_come_by_chance(sandbox: Sandbox) -> None:
     assert ask(sandbox).status_code == 200
 
 
+@pytest.mark.parametrize("fault", [faults.throttled, faults.clock_off, None])
+def test_what_is_no_fault_is_refused_at_once(sandbox: Sandbox, fault: Any) -> None:
+    name = "None" if fault is None else fault.__name__
+    message = rf"not a fault: {name}; if it makes one, write {name}\(\.\.\.\)"
+    with pytest.raises(TypeError, match=message):
+        sandbox.inject(fault)
+    with pytest.raises(TypeError, match=message):
+        sandbox.inject_randomly([faults.lost, fault], probability=1, seed=1)
+    assert ask(sandbox).status_code == 200
+
+
+@pytest.mark.parametrize("times", [0, -1])
+def test_a_fault_comes_at_least_once(sandbox: Sandbox, times: int) -> None:
+    with pytest.raises(ValueError, match=f"times must be at least 1, not {times}"):
+        sandbox.inject(faults.lost, times=times)
+
+
+@pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan")])
+def test_a_probability_is_between_0_and_1(sandbox: Sandbox, probability: float) -> None:
+    with pytest.raises(ValueError, match=f"probability must be between 0 and 1, not {probability}"):
+        sandbox.inject_randomly([faults.lost], probability=probability, seed=1)
+
+
+def test_chance_needs_something_to_choose_from(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="faults must not be empty"):
+        sandbox.inject_randomly([], probability=0.5, seed=1)
+
+
 @pytest.mark.parametrize("validate", [True, False])
 def test_an_answer_may_have_nulls_and_values_that_are_not_the_contracts(validate: bool) -> None:
     with Sandbox(validate=validate) as sandbox:
