@@ -5,6 +5,7 @@ import json
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from inspect import iscoroutinefunction
 from typing import Any, Final, Protocol, TypeAlias
@@ -91,9 +92,11 @@ async def cut(request: Request, answer: Answer) -> Response:
 def slow(seconds: float) -> Fault:
     """Give the good answer, late."""
 
-    async def fault(_: Request, answer: Answer) -> Response:
+    async def fault(request: Request, answer: Answer) -> Response:
         good = answer()
-        await asyncio.sleep(seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await request.receive()  # the body has been read: what comes is that the client is gone
         return good
 
     return fault

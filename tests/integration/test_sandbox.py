@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -242,6 +243,23 @@ def test_an_answer_may_have_nulls_and_values_that_are_not_the_contracts(validate
             "state": "HIBERNATING",
             "create_time": "yesterday",
         }
+
+
+@pytest.mark.parametrize("body", [None, b"which arrives after the head"])
+def test_nobody_waits_for_a_slow_answer_whose_client_is_gone(body: bytes | None) -> None:
+    with Sandbox() as sandbox:
+        sandbox.inject(faults.slow(30))
+        with pytest.raises(httpx.ReadTimeout):
+            ask(sandbox, content=body, timeout=httpx.Timeout(10, read=0.05))
+        left = monotonic()
+
+    assert monotonic() - left < 10
+
+
+def test_a_slow_answer_is_the_good_one(sandbox: Sandbox) -> None:
+    sandbox.inject(faults.slow(0.001))
+
+    assert ask(sandbox).status_code == 200
 
 
 @pytest.mark.parametrize(
