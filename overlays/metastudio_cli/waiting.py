@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -23,14 +25,20 @@ SHOWN = 15  # rows of the live table: those that changed last
 
 @attrs.define
 class Progress:
-    """What is known of the jobs that are waited for."""
+    """What is known of the jobs that are waited for.
+
+    rich renders it in a thread of its own, hence the lock; and again below each line that is printed, hence the counts.
+    """
 
     job_ids: list[str]
     timeout: float
     rate: float
     jobs: dict[str, ShortJob] = attrs.field(factory=dict)
     outcomes: dict[str, Outcome] = attrs.field(factory=dict)
+    _states: Counter[str] = attrs.field(factory=Counter)
+    _ends: Counter[str] = attrs.field(factory=Counter)
     _started: float = attrs.field(factory=monotonic)
+    _lock: Lock = attrs.field(factory=Lock)
 
     @property
     def unfinished(self) -> list[str]:
@@ -40,8 +48,22 @@ class Progress:
     def update(self, job: ShortJob) -> None:
         """Take a change; the last one goes to the end."""
         job_id = str(job.job_id)
-        self.jobs.pop(job_id, None)
-        self.jobs[job_id] = job
+        with self._lock:
+            if job_id in self.jobs:
+                self._states[str(self.jobs.pop(job_id).state)] -= 1
+            self._states[str(job.state)] += 1
+            self.jobs[job_id] = job
+
+    def end(self, outcome: Outcome) -> None:
+        """Take what became of a job."""
+        self.outcomes[outcome.job_id] = outcome
+        match outcome.error:
+            case None | ShortJobFailed():
+                self._ends["finished"] += 1
+            case WaitTimeout():
+                self._ends["timed out"] += 1
+            case _:
+                self._ends["got an error"] += 1
 
     def exit_code(self) -> int:
         """Return 0, or what went wrong: 1 for an error of the service, 3 for a failed job, 4 for the time."""
@@ -51,22 +73,27 @@ class Progress:
         return 3 if ShortJobFailed in kinds else 4 if kinds else 0
 
     def __rich__(self) -> RenderableType:
+        with self._lock:
+            latest = list(islice(reversed(self.jobs.values()), SHOWN))
+            states = (+self._states).most_common()  # without those that no job is in any more
         left = max(0, self._started + self.timeout - monotonic())
-        states = Counter(str(job.state) for job in self.jobs.values())
-        counts = ", ".join(f"{count} {state}" for state, count in states.most_common()) or "no answer yet"
+        counts = ", ".join(f"{count} {state}" for state, count in states) or "no answer yet"
+        others = "".join(f", {self._ends[end]} {end}" for end in ("timed out", "got an error") if self._ends[end])
         return Group(
-            render.overview(list(self.jobs.values())[-SHOWN:]),
+            render.overview(reversed(latest)),
             Text(
-                f"{len(self.outcomes)} of {len(self.job_ids)} finished ({printable(counts)}); "
+                f"{self._ends['finished']} of {len(self.job_ids)} finished{others} ({printable(counts)}); "
                 f"at most {self.rate:g} requests a second; {left:.0f} s left"
             ),
         )
 
 
 def wait(
-    progress: Progress, as_json: bool, out: Console, complain: Callable[[MetaStudioError, str], None], **options: Any
+    progress: Progress, as_json: bool, screen: Console, complain: Callable[[MetaStudioError, str], None], **options: Any
 ) -> None:
     """Wait for all jobs of `progress`, and show each change.
+
+    The table is at the bottom of `screen`. Whatever else is printed meanwhile must go through it too, to be above.
 
     Raises:
         MetaStudioError: A refusal that concerns all of them.
@@ -84,12 +111,12 @@ def wait(
                 progress.job_ids, timeout=progress.timeout, rate=progress.rate, on_update=on_update
             )
             async for outcome in outcomes:
-                progress.outcomes[outcome.job_id] = outcome
+                progress.end(outcome)
                 if outcome.error:
                     complain(outcome.error, f"{outcome.job_id}: ")
 
     if as_json:
         asyncio.run(main())
     else:
-        with Live(progress, console=out):
+        with Live(progress, console=screen):
             asyncio.run(main())

@@ -3,15 +3,19 @@
 import json
 import os
 import pty
+import re
 import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from rich.console import Console
 
-from metastudio import __version__
+from metastudio import ShortJob, __version__
+from metastudio_cli.waiting import SHOWN, Progress
 from metastudio_sandbox import Sandbox
 
 COMMAND = str(Path(sys.executable).with_name("metastudio"))
@@ -231,6 +235,46 @@ def test_wait_shows_people_a_table(sandbox: Sandbox) -> None:
 
     for each in ("SUCCEED", "1 of 1 finished (1 SUCCEED)", "at most 10 requests a second", "s left"):
         assert each in shown
+
+
+def printed(progress: Progress) -> str:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(progress)
+    return capture.get()
+
+
+def test_the_table_has_the_jobs_that_changed_last_and_counts_all() -> None:
+    progress = Progress([], timeout=1, rate=1)
+    progress.update(ShortJob(job_id="100", state="CREATING"))
+    for job_id in [*range(100, 140), 105]:
+        progress.update(ShortJob(job_id=str(job_id), state="WAITING"))
+    progress.update(ShortJob(job_id="106", state="PROCESSING"))
+
+    shown = printed(progress)
+
+    assert re.findall(r"^  (\d+) ", shown, re.MULTILINE) == [str(n) for n in (*range(142 - SHOWN, 140), 105, 106)]
+    assert "(39 WAITING, 1 PROCESSING)" in shown
+
+
+def test_the_table_can_be_drawn_while_jobs_change() -> None:
+    """rich draws in a thread of its own, which an exception would end."""
+    progress = Progress([], timeout=1, rate=1)
+
+    def change() -> None:
+        for n in range(20_000):
+            progress.update(ShortJob(job_id=str(n % 500), state=f"STATE_{n}"))
+
+    changing = Thread(target=change)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        changing.start()
+        while changing.is_alive():
+            progress.__rich__()
+    finally:
+        sys.setswitchinterval(interval)
+        changing.join()
 
 
 @pytest.mark.parametrize(
