@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import httpx
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from metastudio import (
     AuthenticationError,
@@ -63,7 +64,19 @@ def _exit_codes() -> Iterator[None]:
 
 
 def _complain(error: MetaStudioError, about: str = "") -> None:
-    err.print(f"metastudio: {about}{error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    _say(f"metastudio: {about}{error}", "red")
+
+
+def _say(line: str, style: str = "") -> None:
+    """Print a line on stderr as it is: nothing in it is markup or an emoji's name, and it is not wrapped."""
+    err.print(Text(line, style), soft_wrap=True)
+
+
+class _Log(logging.Handler):
+    """Through the console, which knows of the live table; a stream would write into it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(self.format(record))
 
 
 @app.callback(invoke_without_command=True)
@@ -72,7 +85,7 @@ def _root(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is sent and answered.")] = False,
 ) -> None:
     if verbose:
-        logging.basicConfig(format="%(asctime)s %(message)s")
+        logging.basicConfig(format="%(asctime)s %(message)s", handlers=[_Log()])
         logging.getLogger("metastudio").setLevel(logging.DEBUG)
     if version:
         typer.echo(f"metastudio {__version__}")
@@ -125,9 +138,10 @@ def wait(
     options = {"region": region, "endpoint": endpoint, "project_id": project_id}
     try:
         with _exit_codes():
-            waiting.wait(progress, as_json or not out.is_terminal, out, _complain, **options)
+            screen = err if err.is_terminal else out
+            waiting.wait(progress, as_json or not out.is_terminal, screen, _complain, **options)
     except KeyboardInterrupt:
-        err.print("metastudio: interrupted; unfinished:", *progress.unfinished, soft_wrap=True, highlight=False)
+        _say(" ".join(("metastudio: interrupted; unfinished:", *progress.unfinished)))
         raise typer.Exit(130) from None
     raise typer.Exit(progress.exit_code())
 
@@ -169,13 +183,13 @@ def sandbox(port: Annotated[int, typer.Option(help="Port of 127.0.0.1; 0 takes a
     try:
         started = sandbox_class(port=port).start()
     except OSError as error:
-        err.print(f"metastudio: cannot listen on 127.0.0.1:{port}: {error}", style="red", markup=False)
+        _say(f"metastudio: cannot listen on 127.0.0.1:{port}: {error}", "red")
         raise typer.Exit(2) from None
     typer.echo("\n".join(f"export {name}='{value}'" for name, value in started.environment.items()))
     sys.stdout.flush()
     for job_id, job in started.jobs.items():
-        err.print(f"{job_id}  {job['state']}", highlight=False)
-    err.print("Serving these jobs until interrupted (Ctrl-C).")
+        _say(f"{job_id}  {job['state']}")
+    _say("Serving these jobs until interrupted (Ctrl-C).")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         threading.Event().wait()
@@ -201,6 +215,6 @@ def _sandbox_class() -> "type[Sandbox]":
     try:
         from metastudio_sandbox import Sandbox  # noqa: PLC0415  # what it needs may not be installed
     except ModuleNotFoundError as error:
-        err.print(f"metastudio: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _say(f"metastudio: {error}", "red")
         raise typer.Exit(2) from None
     return Sandbox

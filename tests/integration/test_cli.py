@@ -10,13 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 from threading import Thread
+from typing import IO
 
 import pytest
 from rich.console import Console
 
 from metastudio import ShortJob, __version__
 from metastudio_cli.waiting import SHOWN, Progress
-from metastudio_sandbox import Sandbox
+from metastudio_sandbox import Sandbox, faults
 
 COMMAND = str(Path(sys.executable).with_name("metastudio"))
 REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
@@ -28,10 +29,14 @@ def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Comple
     )
 
 
-def run_on_a_terminal(*arguments: str, env: dict[str, str]) -> str:
-    """Return what a person sees, escape sequences included."""
+TERMINAL = {"COLUMNS": "120", "LINES": "40", "TERM": "xterm"}
+
+
+def run_on_a_terminal(*arguments: str, env: dict[str, str], code: int = 0, errors: IO[bytes] | None = None) -> str:
+    """Return what a person sees, escape sequences included; `errors` is for a stderr that is elsewhere."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([COMMAND, *arguments], env=os.environ | env, stdout=theirs, stderr=theirs) as process:
+    env = os.environ | env
+    with subprocess.Popen([COMMAND, *arguments], env=env, stdout=theirs, stderr=errors or theirs) as process:
         os.close(theirs)
         shown = b""
         while True:
@@ -43,8 +48,24 @@ def run_on_a_terminal(*arguments: str, env: dict[str, str]) -> str:
                 break
             shown += chunk
         os.close(ours)
-        assert process.wait() == 0, shown
+        assert process.wait() == code, shown
     return shown.decode()
+
+
+def screen(shown: str) -> list[str]:
+    """Return the lines that are left to read, by the few escape sequences with which rich draws a table again."""
+    lines, row = [""], 0
+    for token in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|\n|[^\x1b\r\n]+", shown):
+        if token == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif token == "\x1b[1A":
+            row -= 1
+        elif token == "\x1b[2K":
+            lines[row] = ""
+        elif not token.startswith("\x1b"):
+            lines[row] += token
+    return lines
 
 
 def test_the_version() -> None:
@@ -66,7 +87,7 @@ def test_show_prints_json_where_nobody_looks(sandbox: Sandbox) -> None:
 
 
 def test_show_prints_tables_for_people(sandbox: Sandbox) -> None:
-    shown = run_on_a_terminal("show", REFERENCE_JOB, env=sandbox.environment | {"COLUMNS": "120", "TERM": "xterm"})
+    shown = run_on_a_terminal("show", REFERENCE_JOB, env=sandbox.environment | TERMINAL)
 
     for each in ("SUCCEED", "snr", "dnsmos_bak", "suggestion_en", "out of range (-1)", "if in seconds"):
         assert each in shown
@@ -82,10 +103,18 @@ def test_what_the_service_says_cannot_write_on_the_terminal(sandbox: Sandbox) ->
     job_id = sandbox.add_job("FAILED")
     sandbox.jobs[job_id]["job_failed_reason"] = "\x1b]0;owned\x07 [red]not markup[/red]\r\n"
 
-    shown = run_on_a_terminal("show", job_id, env=sandbox.environment | {"COLUMNS": "120", "TERM": "xterm"})
+    shown = run_on_a_terminal("show", job_id, env=sandbox.environment | TERMINAL)
 
     assert "\x1b]0" not in shown
     assert "[red]not markup[/red]" in shown
+
+
+def test_what_the_service_says_is_printed_as_it_is(sandbox: Sandbox) -> None:
+    sandbox.inject(faults.status(400, "MSS.1", "[red]not markup[/red] and :warning: no emoji"))
+
+    result = run("show", REFERENCE_JOB, env=sandbox.environment)
+
+    assert f"metastudio: {REFERENCE_JOB}: 400 MSS.1: [red]not markup[/red] and :warning: no emoji" in result.stderr
 
 
 def test_a_job_that_is_not_there_does_not_hide_the_others(sandbox: Sandbox) -> None:
@@ -215,7 +244,9 @@ def test_sign_needs_a_key_pair() -> None:
 def test_verbose_logs_the_exchange_and_no_secret(sandbox: Sandbox) -> None:
     result = run("--verbose", "show", REFERENCE_JOB, env=sandbox.environment)
 
-    assert f"short-jobs/{REFERENCE_JOB}: 200, request ID" in result.stderr
+    assert re.fullmatch(
+        rf"[-\d]+ [:,\d]+ GET \S+/short-jobs/{REFERENCE_JOB}: 200, request ID \w+; attempt 1, [.\d]+ s\n", result.stderr
+    )
     assert sandbox.credentials.sk not in result.stderr
 
 
@@ -229,12 +260,36 @@ def test_wait_prints_a_json_line_for_each_change(sandbox: Sandbox) -> None:
 
 
 def test_wait_shows_people_a_table(sandbox: Sandbox) -> None:
-    shown = run_on_a_terminal(
-        "wait", sandbox.add_job("SUCCEED"), env=sandbox.environment | {"COLUMNS": "120", "TERM": "xterm"}
-    )
+    shown = run_on_a_terminal("wait", sandbox.add_job("SUCCEED"), env=sandbox.environment | TERMINAL)
 
     for each in ("SUCCEED", "1 of 1 finished (1 SUCCEED)", "at most 10 requests a second", "s left"):
         assert each in shown
+
+
+def test_what_wait_says_stays_readable_above_one_table(sandbox: Sandbox) -> None:
+    good, failed, stuck = (sandbox.add_job(state) for state in ("SUCCEED", "FAILED", "WAITING"))
+
+    shown = run_on_a_terminal(
+        *("-v", "wait", good, failed, stuck, "nosuch", "--timeout", "1.5"), env=sandbox.environment | TERMINAL, code=1
+    )
+
+    above, header, table = "\n".join(screen(shown)).partition("  job_id ")
+    assert header not in table
+    for said in (f"{failed}: short job {failed} ended in FAILED", f"{stuck}: short job", "nosuch: 400 MSS.00000003"):
+        assert f"\nmetastudio: {said}" in above
+    for job_id in (good, failed, stuck, "nosuch"):
+        assert re.search(rf"^[-\d]+ [:,\d]+ GET \S+/{job_id}: \d+, request ID ", above, re.MULTILINE)
+    rows = re.findall(r"^  (\S+) +([A-Z]+) ", table, re.MULTILINE)
+    assert sorted(rows) == sorted([(good, "SUCCEED"), (failed, "FAILED"), (stuck, "WAITING")])
+    assert "2 of 4 finished, 1 timed out, 1 got an error (1 SUCCEED, 1 FAILED, 1 WAITING); at most" in table
+
+
+def test_the_table_is_on_the_terminal_and_errors_where_they_are_sent(sandbox: Sandbox, tmp_path: Path) -> None:
+    with (tmp_path / "errors").open("wb") as errors:
+        shown = run_on_a_terminal("wait", "nosuch", env=sandbox.environment | TERMINAL, code=1, errors=errors)
+
+    assert "0 of 1 finished, 1 got an error (no answer yet)" in shown
+    assert (tmp_path / "errors").read_text().startswith("metastudio: nosuch: 400 MSS.00000003")
 
 
 def printed(progress: Progress) -> str:
