@@ -3,14 +3,15 @@
 import socketserver
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 
 class RawServer(socketserver.ThreadingTCPServer):
     """Sends the next of `answers` to each request and closes; keeps the requests.
 
-    Without an answer it just closes; with None it stays silent and keeps the connection open.
+    Without an answer it just closes; with None it stays silent and keeps the connection open; what is no bytes is sent
+    piece by piece.
     """
 
     daemon_threads = True
@@ -18,7 +19,7 @@ class RawServer(socketserver.ThreadingTCPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: deque[bytes | None] = deque()
+        self.answers: deque[bytes | Iterable[bytes] | None] = deque()
         self.requests: list[bytes] = []
         self.asked = threading.Semaphore(0)  # one for each request
         self.over = threading.Event()
@@ -48,8 +49,12 @@ class _Handler(socketserver.StreamRequestHandler):
         answer = self.server.answers.popleft() if self.server.answers else b""
         if answer is None:
             self.server.over.wait()
-        else:
+        elif isinstance(answer, bytes):
             self.wfile.write(answer)
+        else:
+            with suppress(ConnectionError):
+                for piece in answer:
+                    self.wfile.write(piece)
 
 
 @contextmanager

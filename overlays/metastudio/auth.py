@@ -120,6 +120,7 @@ class TokenAuth(SteppedAuth):
         _refuse_plain_http(request)
         response = yield from send(self._with_token(request))
         if callable(self._token) and _is_gateway_error(response, "0307") and body(request) is not None:
+            log.warning("The token had to be renewed: sent again with the one that the callable returns now")
             yield from send(self._with_token(request))
 
     def _with_token(self, request: httpx.Request) -> httpx.Request:

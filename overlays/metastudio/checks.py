@@ -2,13 +2,19 @@
 
 import ipaddress
 import re
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Final
+from inspect import iscoroutinefunction
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError, printable
 
+Callback = TypeVar("Callback", bound=Callable[..., Any])
+
 _ID: Final = re.compile(r"[A-Za-z0-9._~-]+")
+#: Seconds: 31 years. What sockets and event loops can wait for is not much longer.
+MAX_NUMBER: Final = 1e9
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 
 
@@ -39,13 +45,15 @@ def header_value(name: str, value: str) -> str:
 
 
 def number(name: str, value: float) -> float:
-    """Return `value` if it is a finite number above 0.
+    """Return `value` if it is a number above 0 and of at most `MAX_NUMBER`.
 
     Raises:
         ConfigurationError: It is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ConfigurationError(f"{name} must be a number above 0, not {printable(repr(value), 60)}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_NUMBER:
+        raise ConfigurationError(
+            f"{name} must be a number above 0 and at most {MAX_NUMBER:.0f}, not {printable(repr(value), 60)}"
+        )
     return value
 
 
@@ -58,6 +66,31 @@ def count(name: str, value: int, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(f"{name} must be a whole number of at least {least}, not {printable(repr(value), 60)}")
     return value
+
+
+def texts(name: str, values: Iterable[str]) -> list[str]:
+    """Return `values`, if they are several texts: a single one would be taken for its letters.
+
+    Raises:
+        ConfigurationError: It is a text itself, or something in it is no text.
+    """
+    listed = None if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
+    if listed is None or not all(isinstance(each, str) for each in listed):
+        raise ConfigurationError(f"{name} must be several texts, as in [{'…'!r}], not {printable(repr(values), 80)}")
+    return listed
+
+
+def callback(name: str, function: Callback | None) -> Callback | None:
+    """Return `function`, if it is one that can be called and does its work then.
+
+    Raises:
+        ConfigurationError: It cannot be called, or is a coroutine function, which nobody would await.
+    """
+    if function is not None and (not callable(function) or iscoroutinefunction(function)):
+        raise ConfigurationError(
+            f"{name} must be a function, and not an async one, not {printable(repr(function), 80)}"
+        )
+    return function
 
 
 @lru_cache

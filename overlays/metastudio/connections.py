@@ -27,6 +27,7 @@ class AsyncConnections(httpx.AsyncBaseTransport):
     def __init__(self, verify: ssl.SSLContext | bool = True) -> None:
         self._ssl = httpx.create_ssl_context(verify)
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._closed = False
         self._idle: deque[tuple[httpx.AsyncHTTPTransport, float]] = deque()  # with the time since when
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -35,16 +36,23 @@ class AsyncConnections(httpx.AsyncBaseTransport):
         try:
             connection = self._idle.pop()[0] if self._idle else httpx.AsyncHTTPTransport(verify=self._ssl, limits=_ONE)
             response = await _read(connection, request)
-            self._idle.append((connection, _now()))  # not after a failure: it was closed then
+            await self._keep(connection)  # not after a failure: it was closed then
         finally:
             self._free.release()
         await self._close_what_expired()
         return response
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections; one that is in use, as soon as it no longer is."""
+        self._closed = True
         while self._idle:
             await self._idle.pop()[0].aclose()
+
+    async def _keep(self, connection: httpx.AsyncHTTPTransport) -> None:
+        if self._closed:
+            await connection.aclose()
+        else:
+            self._idle.append((connection, _now()))
 
     async def _wait_for_a_free_one(self, seconds: float | None) -> None:
         try:

@@ -204,10 +204,18 @@ def status_error(response: httpx.Response) -> APIStatusError:
 
 def _fields(body: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):  # HTML, nothing, another encoding, brackets without end
+        fields = _loads(body)
+    except (ValueError, RecursionError):  # HTML, nothing, brackets without end
         return {}
     return fields if isinstance(fields, dict) else {}
+
+
+def _loads(body: bytes) -> object:
+    # What is wrong with a message must not cost us the code beside it.
+    try:
+        return json.loads(body, strict=False)  # control characters
+    except UnicodeDecodeError:
+        return json.loads(body.decode("utf-8", "replace"), strict=False)
 
 
 def _text(value: object) -> str | None:

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 import httpx
 
+from . import retries
 from .errors import APITimeoutError, AuthenticationError
 from .lockout import Outcome
 
@@ -50,7 +51,8 @@ class SteppedAuth(httpx.Auth):
                         response.read()
                     step = steps.send(response)
                 else:
-                    step = steps.send(_result(step, _WAIT_SECONDS))
+                    call = retries.current.get()
+                    step = steps.send(_result(step, min(_WAIT_SECONDS, call.seconds_left()) if call else _WAIT_SECONDS))
         except StopIteration:
             return
         finally:
@@ -83,5 +85,5 @@ def _result(outcome: Outcome, timeout: float) -> AuthenticationError | None:
     try:
         return outcome.result(timeout)
     except TimeoutError:
-        failure = APITimeoutError("waited too long for another request with this key: is its event loop blocked?")
+        failure = APITimeoutError("waited too long for another request with this key")
     raise failure

@@ -5,7 +5,17 @@ import heapq
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from itertools import count
 
-from .errors import AuthenticationError, ConfigurationError, MetaStudioError, PermissionDeniedError, RateLimitError
+from metastudio_client.models import ShortJob
+
+from .errors import (
+    AuthenticationError,
+    ConfigurationError,
+    MetaStudioError,
+    PermissionDeniedError,
+    RateLimitError,
+    ShortJobFailed,
+    WaitTimeout,
+)
 from .retries import retry_after
 from .waiting import Outcome, Pace, Wait
 
@@ -14,7 +24,7 @@ _FATAL = (AuthenticationError, ConfigurationError, PermissionDeniedError)
 
 
 async def outcomes(
-    ask: Callable[[Wait], Awaitable[None]], waits: Iterable[Wait], pace: Pace, max_in_flight: int
+    ask: Callable[[Wait], Awaitable[ShortJob]], waits: Iterable[Wait], pace: Pace, max_in_flight: int
 ) -> AsyncGenerator[Outcome, None]:
     """Ask for each job until it is finished; yield what became of it, as it comes.
 
@@ -24,21 +34,21 @@ async def outcomes(
     clock = asyncio.get_running_loop().time
     number = count()  # decides between jobs that are due at the same time
     due = [(0.0, next(number), wait) for wait in waits]
-    asking: dict[asyncio.Future[None], Wait] = {}
+    asking: dict[asyncio.Future[ShortJob], tuple[Wait, float]] = {}  # with the time since when
     try:
         while due or asking:
-            pause = max(due[0][0], pace.next) - clock() if due and len(asking) < max_in_flight else None
+            pause = _pause(*due[0], pace, clock()) if due and len(asking) < max_in_flight else None
             if pause is not None and pause <= 0:
                 wait = heapq.heappop(due)[2]
                 if wait.seconds_left() <= 0:
                     yield Outcome(wait.job_id, wait.job, wait.timed_out())
                 else:
                     pace.go(clock())
-                    asking[asyncio.ensure_future(ask(wait))] = wait
+                    asking[asyncio.ensure_future(ask(wait))] = wait, clock()
                 continue
             for done in await _first_done(asking, pause):
-                wait = asking.pop(done)
-                if isinstance(settled := _settled(done, wait, pace, clock()), Outcome):
+                wait, sent = asking.pop(done)
+                if isinstance(settled := _settled(done, wait, pace, sent, clock()), Outcome):
                     yield settled
                 else:
                     heapq.heappush(due, (clock() + settled, next(number), wait))
@@ -48,7 +58,12 @@ async def outcomes(
         await asyncio.gather(*asking, return_exceptions=True)
 
 
-async def _first_done(asking: Iterable[asyncio.Future[None]], pause: float | None) -> set[asyncio.Future[None]]:
+def _pause(due: float, _: int, wait: Wait, pace: Pace, now: float) -> float:
+    """Return the seconds until the job is asked for again, or until its time is up."""
+    return min(max(due, pace.next) - now, wait.seconds_left())
+
+
+async def _first_done(asking: Iterable[asyncio.Future[ShortJob]], pause: float | None) -> set[asyncio.Future[ShortJob]]:
     """Return what is done first; nothing, if nothing is within the pause."""
     if not asking:
         await asyncio.sleep(pause or 0)
@@ -57,16 +72,23 @@ async def _first_done(asking: Iterable[asyncio.Future[None]], pause: float | Non
     return done
 
 
-def _settled(done: asyncio.Future[None], wait: Wait, pace: Pace, now: float) -> Outcome | float:
+def _settled(done: asyncio.Future[ShortJob], wait: Wait, pace: Pace, sent: float, now: float) -> Outcome | float:
     """Return what became of the job; or, if it is still running, the seconds until it is asked for again."""
+    job = None
     try:
-        done.result()
-        if isinstance(wait.lost, RateLimitError):
-            pace.throttled(now, retry_after(wait.lost))
-        elif wait.lost is None:
-            pace.answered()
-        return Outcome(wait.job_id, wait.job, None) if wait.finished else wait.delay()
+        with wait.forgiving():
+            job = done.result()
     except _FATAL:
         raise
     except MetaStudioError as error:
+        return Outcome(wait.job_id, wait.job, error)
+    try:
+        if job is not None:
+            pace.answered()
+            if wait.take(job):
+                return Outcome(wait.job_id, job, None)
+        elif isinstance(wait.lost, RateLimitError):
+            pace.throttled(sent, now, retry_after(wait.lost))
+        return wait.delay()
+    except (ShortJobFailed, WaitTimeout) as error:
         return Outcome(wait.job_id, wait.job, error)

@@ -9,11 +9,12 @@ from typing import TypeVar
 import attrs
 
 from metastudio_client import Client
+from metastudio_client.types import UNSET, Unset
 
 from . import checks
 from .errors import MetaStudioError
-from .retries import Attempts
-from .transport import Attempt, current_attempt, validation_error
+from .retries import Attempts, current
+from .transport import validation_error
 
 T = TypeVar("T")
 
@@ -91,22 +92,26 @@ class AsyncResource(_Resource):
 
 @contextmanager
 def _attempt(attempts: Attempts) -> Iterator[None]:
-    """Tell the border how long an attempt may take; turn what generated code raises on a wrong shape into our error."""
-    attempt = Attempt(attempts.made + 1, attempts.seconds_left)
-    token = current_attempt.set(attempt)
+    """Tell the border which call this is; turn what generated code raises on a wrong shape into our error."""
+    attempts.response = None
+    token = current.set(attempts)
     try:
         yield
     except MetaStudioError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if attempt.response is None:  # nothing was read yet: not the answer's fault
+        if attempts.response is None:  # nothing was read yet: not the answer's fault
             raise
-        raise validation_error(attempt.response, "the answer does not have the shape of the contract") from error
+        raise validation_error(attempts.response, "the answer does not have the shape of the contract") from error
     finally:
-        current_attempt.reset(token)
+        current.reset(token)
 
 
 def _expect(kind: type[T], answer: object) -> T:
     if not isinstance(answer, kind):  # a 2xx that the contract does not describe
         raise TypeError(f"{type(answer).__name__} is not a {kind.__name__}")
+    if not isinstance(
+        getattr(answer, "state", UNSET), str | Unset
+    ):  # an open enum: the generator lets anything through
+        raise TypeError("the state is no text")
     return answer

@@ -2,6 +2,7 @@
 
 import random as random_numbers
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import Enum
 from time import monotonic
@@ -75,6 +76,8 @@ class Attempts:
     Attributes:
         max_retries: How many attempts may follow the first.
         total_timeout: Seconds for all of them.
+        made: How many attempts have failed.
+        response: The last attempt's 2xx response, once there is one.
     """
 
     max_retries: int
@@ -82,6 +85,7 @@ class Attempts:
     clock: Callable[[], float] = monotonic
     random: Callable[[], float] = random_numbers.random
     made: int = 0
+    response: httpx.Response | None = None
     _started: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -103,8 +107,12 @@ class Attempts:
             raise error
         asked = retry_after(error)
         # Full jitter: clients that failed together do not come back together.
-        delay = self.random() * min(MAX_DELAY, FIRST_DELAY * 2 ** (self.made - 1)) if asked is None else asked
+        delay = self.random() * min(MAX_DELAY, FIRST_DELAY * 2 ** min(self.made - 1, 20)) if asked is None else asked
         if delay > MAX_RETRY_AFTER or delay >= self.seconds_left():
             raise error
         log.warning("Attempt %d failed, the next one follows in %.2f s: %s", self.made, delay, error)
         return delay
+
+
+#: The call of this thread or task. Generated code, which stands between a call and the border, passes nothing on.
+current: Final[ContextVar[Attempts | None]] = ContextVar("current", default=None)

@@ -69,10 +69,11 @@ class ShortJobs(Resource):
         """
         wait = _wait(self, job_id, timeout, on_update, success, failure)
         while True:
+            job = None
             with wait.forgiving():
-                wait.take(self._show(job_id, self._attempts_within(wait.seconds_left())))
-            if wait.finished:
-                return wait.result()
+                job = self._show(job_id, self._attempts_within(wait.seconds_left()))
+            if job is not None and wait.take(job):
+                return job
             self.sleep(wait.delay())
 
     def _show(self, job_id: str, attempts: Attempts) -> ShortJob:
@@ -100,10 +101,11 @@ class AsyncShortJobs(AsyncResource):
         """Ask for a short job until it is finished, and return it; see `ShortJobs.wait`."""
         wait = _wait(self, job_id, timeout, on_update, success, failure)
         while True:
+            job = None
             with wait.forgiving():
-                wait.take(await self._show(job_id, self._attempts_within(wait.seconds_left())))
-            if wait.finished:
-                return wait.result()
+                job = await self._show(job_id, self._attempts_within(wait.seconds_left()))
+            if job is not None and wait.take(job):
+                return job
             await self.sleep(wait.delay())
 
     async def wait_many(
@@ -125,8 +127,8 @@ class AsyncShortJobs(AsyncResource):
         Args:
             job_ids: The jobs' IDs; one that is there twice is waited for once.
             timeout: Seconds for all of them.
-            rate: Requests a second for all of them together. The default assumes a quota of 10 a second, which the
-                service documents for other queries in most regions, not for this one.
+            rate: Requests a second for all of them together (another call has a pace of its own). The default assumes a
+                quota of 10 a second, which the service documents for other queries in most regions, not for this one.
             max_in_flight: How many requests may be under way at the same time.
             on_update: Called with a job whenever an answer differs from its last one.
             success: As for `wait`.
@@ -139,7 +141,7 @@ class AsyncShortJobs(AsyncResource):
         """
         from . import many
 
-        ids = dict.fromkeys(job_ids)
+        ids = dict.fromkeys(checks.texts("job_ids", job_ids))
         waits = [_wait(self, job_id, timeout, on_update, success, failure) for job_id in ids]
         pace = Pace(checks.number("rate", rate))
         async with aclosing(
@@ -148,10 +150,9 @@ class AsyncShortJobs(AsyncResource):
             async for outcome in all_:
                 yield outcome
 
-    async def _ask(self, wait: Wait) -> None:
+    async def _ask(self, wait: Wait) -> ShortJob:
         # No retries below this: a question that is lost goes back into the queue, and keeps to the pace.
-        with wait.forgiving():
-            wait.take(await self._show(wait.job_id, self._attempts_within(wait.seconds_left(), max_retries=0)))
+        return await self._show(wait.job_id, self._attempts_within(wait.seconds_left(), max_retries=0))
 
     async def _show(self, job_id: str, attempts: Attempts) -> ShortJob:
         return await self._run(partial(show_short_job.asyncio, **_arguments(self, job_id)), ShortJob, attempts)
@@ -174,5 +175,12 @@ def _wait(
     success: Collection[str],
     failure: Collection[str],
 ) -> Wait:
-    job_id, timeout = checks.path_id("job_id", job_id), checks.number("timeout", timeout)
-    return Wait(job_id, timeout, frozenset(success), frozenset(failure), on_update, resource.clock, resource.random)
+    return Wait(
+        checks.path_id("job_id", job_id),
+        checks.number("timeout", timeout),
+        frozenset(checks.texts("success", success)),
+        frozenset(checks.texts("failure", failure)),
+        checks.callback("on_update", on_update),
+        resource.clock,
+        resource.random,
+    )

@@ -6,39 +6,19 @@ is `send`, not a response hook: httpx runs hooks before the auth flow has seen t
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing, closing
-from contextvars import ContextVar
 from functools import cached_property
 from time import perf_counter
 from typing import Any, Final, cast
 
-import attrs
 import httpx
 
+from . import retries
 from .errors import APIConnectionError, APIResponseValidationError, APITimeoutError, printable, status_error
 from .log import log
 
-
-@attrs.define
-class Attempt:
-    """What an attempt and the border tell each other; generated code between them passes nothing on.
-
-    Attributes:
-        number: 1 for the first attempt of a call.
-        seconds_left: How long the attempt may take at most.
-        response: The 2xx response, once there is one.
-    """
-
-    number: int
-    seconds_left: Callable[[], float]
-    response: httpx.Response | None = None
-
-
-#: The attempt of this thread or task.
-current_attempt: Final[ContextVar[Attempt | None]] = ContextVar("current_attempt", default=None)
-
-
+_LATE: Final = "the answer is not whole, and the time is up"
 _NOTHING: Final = httpx.ByteStream(b"")
 
 
@@ -74,6 +54,9 @@ class SyncClient(httpx.Client):
 
     cookies: Any = cached_property(lambda _: _NoCookies())
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, event_hooks={"response": [_smooth]})
+
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Build a request; `url` may be a path, as in generated code."""
         return super().build_request(method, _absolute(self.base_url, url), **options)
@@ -85,7 +68,7 @@ class SyncClient(httpx.Client):
         try:
             response = super().send(request, **options | {"stream": True})
             with closing(response):
-                raw = None if response.is_stream_consumed else b"".join(response.iter_raw())
+                raw = None if response.is_stream_consumed else b"".join(_in_time(response.iter_raw()))
         except httpx.RequestError as error:
             failure = _connection_error(request, error, started)
         else:
@@ -98,20 +81,29 @@ class AsyncClient(httpx.AsyncClient):
 
     cookies: Any = cached_property(lambda _: _NoCookies())
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, event_hooks={"response": [_smooth_async]})
+
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Build a request; `url` may be a path, as in generated code."""
         return super().build_request(method, _absolute(self.base_url, url), **options)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
+        import asyncio
+
         started = perf_counter()
-        _limit(request)
         try:
-            response = await super().send(request, **options | {"stream": True})
-            async with aclosing(response):
-                raw = None if response.is_stream_consumed else b"".join([part async for part in response.aiter_raw()])
+            async with asyncio.timeout(_limit(request)) as limit:
+                response = await super().send(request, **options | {"stream": True})
+                async with aclosing(response):
+                    raw = None if response.is_stream_consumed else await _raw(response)
         except httpx.RequestError as error:
             failure = _connection_error(request, error, started)
+        except TimeoutError:
+            if not limit.expired():  # the caller's own, from a callable of theirs
+                raise
+            failure = _connection_error(request, httpx.ReadTimeout(_LATE), started)
         else:
             return _clean(request, response, raw, started)
         raise failure  # as above
@@ -127,13 +119,51 @@ def _absolute(base: httpx.URL, url: httpx.URL | str) -> httpx.URL | str:
     return str(base).rstrip("/") + url if isinstance(url, str) and url.startswith("/") else url
 
 
-def _limit(request: httpx.Request) -> None:
-    """Let no phase of the request take longer than the attempt may."""
-    if attempt := current_attempt.get():
-        left = max(attempt.seconds_left(), 0.001)
-        timeout = cast("dict[str, float | None]", request.extensions["timeout"])
-        limited = {phase: left if limit is None else min(limit, left) for phase, limit in timeout.items()}
-        request.extensions = {**request.extensions, "timeout": limited}
+def _limit(request: httpx.Request) -> float | None:
+    """Let no phase of the request take longer than what is left for the call, and return that."""
+    if (call := retries.current.get()) is None:
+        return None
+    left = max(call.seconds_left(), 0.001)
+    timeout = cast("dict[str, float | None]", request.extensions["timeout"])
+    limited = {phase: left if limit is None else min(limit, left) for phase, limit in timeout.items()}
+    request.extensions = {**request.extensions, "timeout": limited}
+    return left
+
+
+def _in_time(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Give up on an answer that comes in drops: httpx's limit is for the time between two of them."""
+    call = retries.current.get()
+    for part in parts:
+        if call is not None and call.seconds_left() <= 0:
+            raise httpx.ReadTimeout(_LATE)
+        yield part
+
+
+async def _raw(response: httpx.Response) -> bytes:
+    return b"".join([part async for part in response.aiter_raw()])
+
+
+def _smooth(response: httpx.Response) -> None:
+    """Take away what httpx would stumble over before we see the answer. It calls this before the auth flow."""
+    if response.is_redirect:  # it would make a request of any location
+        response.extensions["location"] = response.headers.pop("Location", None)
+    if "Content-Encoding" in response.headers and not response.is_stream_consumed:
+        _refill(response, b"".join(_in_time(response.iter_raw())))
+
+
+async def _smooth_async(response: httpx.Response) -> None:
+    """As `_smooth`."""
+    if response.is_redirect:
+        response.extensions["location"] = response.headers.pop("Location", None)
+    if "Content-Encoding" in response.headers and not response.is_stream_consumed:
+        _refill(response, await _raw(response))
+
+
+def _refill(response: httpx.Response, raw: bytes) -> None:
+    """Let the answer be read once more, with its content decoded; what cannot be decoded stays as it came."""
+    response.stream = httpx.ByteStream(_decoded(response, raw))
+    response.is_stream_consumed = response.is_closed = False
+    del response.headers["Content-Encoding"]
 
 
 def _connection_error(request: httpx.Request, error: httpx.RequestError, started: float) -> APIConnectionError:
@@ -145,9 +175,9 @@ def _connection_error(request: httpx.Request, error: httpx.RequestError, started
 
 
 def _debug(request: httpx.Request, outcome: str, started: float) -> None:
-    attempt = current_attempt.get()
-    number, seconds = attempt.number if attempt else 1, perf_counter() - started
-    log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, outcome, number, seconds)
+    call = retries.current.get()
+    number, seconds = call.made + 1 if call else 1, perf_counter() - started
+    log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, printable(outcome), number, seconds)
 
 
 def _clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None, started: float) -> httpx.Response:
@@ -156,26 +186,27 @@ def _clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None, st
     response = _read(request, answer, raw)
     if not response.is_success:
         raise status_error(response)
-    if attempt := current_attempt.get():
-        attempt.response = response
+    if call := retries.current.get():
+        call.response = response
     try:
         payload = json.loads(response.content)
         response.payload = _without_nulls(payload) if b"null" in response.content else payload
-    except (ValueError, RecursionError):
+    except ValueError:
         raise validation_error(response, "the answer is not JSON") from None
+    except RecursionError:
+        raise validation_error(response, "the answer is nested too deeply") from None
     if not isinstance(payload, dict):
         raise validation_error(response, "the answer is not a JSON object")
     return response
 
 
 def _read(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
-    """Return the response with its content decoded; what cannot be decoded stays as it came."""
     # Without raw content it was read before, by the auth flow or a transport without a stream.
     headers, content = answer.headers, answer.content if raw is None else raw
     answer.stream = _NOTHING  # httpx's response and its stream hold each other: freed at once, not by a collection
-    if "Content-Encoding" in headers:
-        content = content if raw is None else _decoded(answer, raw)
-        del headers["Content-Encoding"]
+    headers.pop("Content-Encoding", None)  # of a response that was decoded before it came here
+    if (location := answer.extensions.get("location")) is not None:
+        headers["Location"] = location
     return CleanResponse(answer.status_code, headers, content, request)
 
 

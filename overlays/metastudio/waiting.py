@@ -2,15 +2,24 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 import attrs
 
 from metastudio_client.models import JobState, ShortJob
+from metastudio_client.types import Unset
 
-from .errors import APIResponseValidationError, MetaStudioError, ShortJobFailed, WaitTimeout
+from .errors import (
+    APIConnectionError,
+    APIResponseValidationError,
+    InternalServerError,
+    MetaStudioError,
+    RateLimitError,
+    ShortJobFailed,
+    WaitTimeout,
+)
 from .log import log
-from .retries import MAX_RETRY_AFTER, Repeat, repeat
+from .retries import MAX_RETRY_AFTER, retry_after
 
 #: Documented by name.
 SUCCESS_STATES: Final[frozenset[str]] = frozenset({JobState.SUCCEED})
@@ -24,6 +33,8 @@ MAX_INTERVAL: Final = 30.0
 LAST_QUESTION: Final = 1.0
 #: However often it is throttled, a question goes out after so many seconds.
 MAX_PACE_INTERVAL: Final = 10.0
+#: A wait goes on after these: it has the time to ask again. Every other error would come again.
+PASSING: Final = (APIConnectionError, APIResponseValidationError, InternalServerError, RateLimitError)
 
 OnUpdate: TypeAlias = Callable[[ShortJob], object]
 
@@ -40,7 +51,6 @@ class Wait:
         on_update: Called with the job whenever an answer differs from the last one.
         job: The last answer.
         lost: What became of the last question, where it got no answer.
-        finished: Whether the job is in a state of success.
     """
 
     job_id: str
@@ -52,7 +62,6 @@ class Wait:
     random: Callable[[], float]
     job: ShortJob | None = None
     lost: MetaStudioError | None = None
-    finished: bool = False
     _asked: int = 0
     _started: float = attrs.field(init=False)
 
@@ -63,27 +72,27 @@ class Wait:
         """Return how much of `timeout` is left."""
         return self._started + self.timeout - self.clock()
 
-    def take(self, job: ShortJob) -> None:
-        """Take an answer.
+    def take(self, job: ShortJob) -> bool:
+        """Take an answer, and tell `on_update` if it is news; return whether the job is in a state of success.
 
         Raises:
             ShortJobFailed: The job is in a state of failure.
         """
+        if isinstance(job.job_id, Unset):  # every field may be missing; whoever is told must know which job it is
+            job.job_id = self.job_id
         changed, self.job, self.lost = job != self.job, job, None
         if changed and self.on_update:
             self.on_update(job)
         if job.state in self.failure:
             raise ShortJobFailed(job)
-        self.finished = job.state in self.success
+        return job.state in self.success
 
     @contextmanager
     def forgiving(self) -> Iterator[None]:
         """Let the loss of an answer pass, where asking again may help."""
         try:
             yield
-        except MetaStudioError as error:
-            if repeat(error) is Repeat.NEVER and not isinstance(error, APIResponseValidationError):
-                raise
+        except PASSING as error:
             log.warning("Short job %s: an answer was lost, the wait goes on: %s", self.job_id, error)
             self.lost = error
 
@@ -95,18 +104,17 @@ class Wait:
         """
         left = self.seconds_left() - LAST_QUESTION
         if left <= 0:
-            raise self.timed_out() from self.lost
+            raise self.timed_out()
+        asked = retry_after(self.lost) or 0.0 if self.lost else 0.0
         interval = min(MAX_INTERVAL, FIRST_INTERVAL * INTERVAL_GROWTH ** min(self._asked, 20))
         self._asked += 1
-        return min(left, interval * (1 + self.random()) / 2)
+        return min(left, max(interval * (1 + self.random()) / 2, min(asked, MAX_RETRY_AFTER)))
 
     def timed_out(self) -> WaitTimeout:
-        """Return the error for a wait whose time is up."""
-        return WaitTimeout(self.job_id, self.timeout, self.job)
-
-    def result(self) -> ShortJob:
-        """Return the finished job."""
-        return cast("ShortJob", self.job)
+        """Return the error for a wait whose time is up; what was lost last is its cause."""
+        error = WaitTimeout(self.job_id, self.timeout, self.job)
+        error.__cause__ = self.lost
+        return error
 
 
 @attrs.frozen
@@ -135,6 +143,7 @@ class Pace:
     rate: float
     next: float = 0.0
     _interval: float = attrs.field(init=False)
+    _slowed: float = attrs.field(init=False, default=float("-inf"))
 
     def __attrs_post_init__(self) -> None:
         self._interval = 1 / self.rate
@@ -147,7 +156,12 @@ class Pace:
         """Note that a request was answered."""
         self._interval = max(1 / self.rate, self._interval * 0.95)
 
-    def throttled(self, now: float, seconds: float | None) -> None:
-        """Hold everything back for the seconds that the gateway asks for, and ask less often from then on."""
-        self._interval = min(MAX_PACE_INTERVAL, self._interval * 2)
+    def throttled(self, sent: float, now: float, seconds: float | None) -> None:
+        """Hold everything back for the seconds that the gateway asks for, and ask less often from then on.
+
+        Requests that were under way together are throttled together: for all of them it slows down once.
+        """
+        if sent > self._slowed:
+            self._interval = max(1 / self.rate, min(MAX_PACE_INTERVAL, self._interval * 2))
+            self._slowed = now
         self.next = max(self.next, now + min(MAX_RETRY_AFTER, self._interval if seconds is None else seconds))

@@ -3,13 +3,14 @@
 import gzip
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
 import pytest
 
-from conftest import Connect
+from conftest import Connect, _Async, _Sync
 from metastudio import (
     APIConnectionError,
     APIResponseValidationError,
@@ -17,6 +18,7 @@ from metastudio import (
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
+    Credentials,
     InternalServerError,
     MetaStudio,
     MetaStudioError,
@@ -107,6 +109,9 @@ def test_a_message_is_shown_on_one_printable_line(
         b'{"assess_result": [1]}',
         b'{"assess_result": {"snr": 3}}',
         b'{"assess_result": {"snr": [[null]]}}',
+        b'{"state": {}}',
+        b'{"state": ["SUCCEED"]}',
+        b'{"state": 5}',
     ],
 )
 def test_a_wrong_shape_keeps_the_body(
@@ -127,7 +132,8 @@ def test_a_wrong_shape_keeps_the_body(
     ("body", "reason"),
     [
         (b"<html>", "the answer is not JSON"),
-        (b"[" * 200_000, "the answer is not JSON"),
+        (b"[" * 200_000, "the answer is nested too deeply"),
+        (b'{"a": ' + b"[" * 900 + b"null" + b"]" * 900 + b"}", "the answer is nested too deeply"),
         (b"[]", "the answer is not a JSON object"),
         (b'{"assess_result": "excellent"}', "the answer does not have the shape of the contract"),
     ],
@@ -145,7 +151,14 @@ def test_what_is_wrong_with_it_is_said(
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [("200 OK", APIResponseValidationError), ("503 Service Unavailable", InternalServerError)]
+    ("status", "expected"),
+    [
+        ("200 OK", APIResponseValidationError),
+        ("302 Found", APIStatusError),
+        ("400 Bad Request", BadRequestError),
+        ("401 Unauthorized", AuthenticationError),
+        ("503 Service Unavailable", InternalServerError),
+    ],
 )
 def test_a_broken_encoding_keeps_the_body_as_it_came(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str, expected: type[MetaStudioError]
@@ -157,6 +170,48 @@ def test_a_broken_encoding_keeps_the_body_as_it_came(
 
     assert isinstance(caught.value, APIResponseValidationError | APIStatusError)
     assert caught.value.body == b"not gzip"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", ["302 Found", "400 Bad Request", "401 Unauthorized", "500 Internal Server Error"])
+def test_a_compressed_error_is_read(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str
+) -> None:
+    body = b'{"error_code": "X.1", "error_msg": "m"}'
+    server.answer(gzip.compress(body), status, "Content-Encoding: gzip", "Location: /")
+
+    with pytest.raises(APIStatusError) as caught:
+        connect(**raw_options).show("j")
+
+    assert (caught.value.error_code, caught.value.body) == ("X.1", body)
+    assert "Content-Encoding" not in caught.value.headers
+
+
+@pytest.mark.parametrize("location", ["/elsewhere", "mailto:x", "http://[::1", "http://\xff.example", ""])
+def test_a_redirect_is_an_error_wherever_it_points(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], location: str
+) -> None:
+    server.answer(b"moved", "301 Moved Permanently", f"Location: {location}")
+
+    with pytest.raises(APIStatusError) as caught:
+        connect(**raw_options).show("j")
+
+    assert (caught.value.status_code, caught.value.body) == (301, b"moved")
+    assert caught.value.headers["Location"] == location
+
+
+@pytest.mark.parametrize("message", [b"a\tb\x01", b"\xff\xfe", "\u8bed\u97f3".encode("gbk"), "\u8bed\u97f3".encode()])
+def test_what_is_wrong_with_a_message_does_not_cost_the_code(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], message: bytes
+) -> None:
+    server.answer(b'{"error_code": "MSS.00010008", "error_msg": "%b"}' % message, "400 Bad Request")
+
+    with pytest.raises(AuthenticationError) as caught:
+        connect(**raw_options).show("j")
+
+    assert caught.value.error_code == "MSS.00010008"
+    assert caught.value.error_msg == message.decode("utf-8", "replace")
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("status", ["201 Created", "204 No Content"])
@@ -239,6 +294,42 @@ def test_a_silent_server_is_a_timeout(connect: Connect, server: RawServer, raw_o
 
     with pytest.raises(APITimeoutError, match="ReadTimeout"):
         connect(**raw_options, timeout=0.05, real_time=True).show("j")
+
+
+def drops(server: RawServer, whole: bytes) -> Iterator[bytes]:
+    """One byte at a time, for as long as the test runs."""
+    yield whole
+    while not server.over.wait(0.01):
+        yield b" "
+
+
+@pytest.mark.parametrize(
+    ("client", "start"),
+    [
+        ("sync", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
+        ("async", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
+        ("sync", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nContent-Encoding: gzip\r\n\r\n"),
+        ("async", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nContent-Encoding: gzip\r\n\r\n"),
+        ("async", b"HTTP/1.1 200 OK\r\nX-A: "),
+    ],
+)
+def test_an_answer_in_drops_takes_no_longer_than_the_call_may(
+    server: RawServer, raw_options: dict[str, Any], client: str, start: bytes
+) -> None:
+    # Real time, and short: each drop comes long before the 30 seconds of `timeout`, and there is no last one.
+    server.answers.append(drops(server, start))
+    session = (_Sync if client == "sync" else _Async)(**raw_options, real_time=True)
+
+    with closing(session), pytest.raises(APITimeoutError, match="the answer is not whole, and the time is up"):
+        session.show("j", total_timeout=0.1)
+
+
+def test_a_timeout_of_the_callers_own_goes_through(connect: Connect, raw_options: dict[str, Any]) -> None:
+    def broken() -> Credentials:
+        raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine"):
+        connect(**raw_options | {"credentials": broken}).show("j")
 
 
 def test_errors_pickle_to_equals(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:

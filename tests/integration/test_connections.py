@@ -174,6 +174,19 @@ async def test_connections_that_are_no_longer_needed_are_closed_bit_by_bit() -> 
 
 
 @in_a_loop
+async def test_a_connection_in_use_is_closed_after_it() -> None:
+    async with both() as (server, studio):
+        server.go_on.clear()
+        await server.asked.acquire()
+        request = asyncio.create_task(studio.short_jobs.show("j"))
+        await server.asked.acquire()
+        await studio.aclose()
+        server.go_on.set()
+        await request
+        await server.until_open(0)
+
+
+@in_a_loop
 async def test_instrumentation_of_the_transport_sees_what_httpx_would_show_it() -> None:
     async with both() as (_, studio):
         url = studio.client.get_async_httpx_client().base_url.join("/v1")

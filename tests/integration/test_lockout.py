@@ -12,6 +12,7 @@ import pytest
 from conftest import Connect
 from metastudio import (
     APIConnectionError,
+    APITimeoutError,
     AsyncMetaStudio,
     AuthenticationError,
     Credentials,
@@ -269,3 +270,24 @@ def test_waiting_for_another_one_ends(monkeypatch: pytest.MonkeyPatch, connect: 
     with pytest.raises(APIConnectionError, match="waited too long"):
         connect(**options).show("j")
     assert server.requests == []
+
+
+def test_waiting_for_another_one_takes_no_longer_than_the_call_may(connect: Connect, server: RawServer) -> None:
+    credentials = Credentials("AK", "another-key-that-waits")
+    options = {"endpoint": server.url, "project_id": "p", "credentials": credentials, "max_retries": 0}
+    assert lockout.of(credentials, server.url.removeprefix("http://").encode()).enter("another") is None
+
+    with pytest.raises(APITimeoutError):  # real time, and short: it would be two minutes
+        connect(**options, real_time=True).show("j", total_timeout=0.05)
+    assert server.requests == []
+
+
+def test_a_refusal_that_cannot_be_decoded_is_one(connect: Connect, server: RawServer) -> None:
+    options = {"endpoint": server.url, "project_id": "p", "credentials": Credentials("AK", "refused-unreadably")}
+    session = connect(**options)
+    for _ in range(5):
+        server.answer(b"not gzip", "401 Unauthorized", "Content-Encoding: gzip")
+        with pytest.raises(AuthenticationError):
+            session.show("j")
+
+    assert len(server.requests) == MAX_REFUSALS

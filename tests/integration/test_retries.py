@@ -21,7 +21,7 @@ from metastudio import (
     RateLimitError,
 )
 from metastudio.errors import status_error
-from metastudio.retries import MAX_RETRY_AFTER, Attempts, Repeat, repeat, retry_after
+from metastudio.retries import MAX_DELAY, MAX_RETRY_AFTER, Attempts, Repeat, repeat, retry_after
 from metastudio_sandbox import Sandbox, faults
 from raw_server import RawServer
 
@@ -151,6 +151,9 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         ("soon", None),
         ("٣", None),
         ("Fri, 99 Jan 2026 03:04:35 GMT", None),
+        ("Fri, 31 Dec 2026 00:00:00 +99999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", None),
+        ("Fri, 31 Dec 3000 23:59:59 GMT", None),
     ],
 )
 def test_retry_after_is_a_number_or_a_date_and_junk_is_ignored(value: str, expected: float | None) -> None:
@@ -178,6 +181,12 @@ def test_the_delays_are_full_jitter_and_capped() -> None:
     assert delays(lambda: 1.0) == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     assert delays(lambda: 0.0) == [0.0] * 7
     assert delays(lambda: 0.5)[:3] == [0.25, 0.5, 1.0]
+
+
+def test_there_may_be_any_number_of_them() -> None:
+    attempts = Attempts(max_retries=5000, total_timeout=1e9, random=lambda: 1.0)
+
+    assert [attempts.delay(error_of(502, None)) for _ in range(5000)][-1] == MAX_DELAY
 
 
 @pytest.mark.parametrize("max_retries", [0, 1, 2, 5])

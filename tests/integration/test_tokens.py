@@ -1,5 +1,6 @@
 """Tokens: sent as they are, and renewed once when the gateway asks for it."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -26,12 +27,16 @@ def renewing() -> TokenAuth:
     return TokenAuth(lambda: next(tokens))
 
 
-def test_a_callable_is_asked_once_more(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:
+def test_a_callable_is_asked_once_more(
+    connect: Connect, server: RawServer, token_options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     server.answer(RENEW, "401 Unauthorized")
     server.answer(b'{"job_id": "j"}')
 
     assert connect(**token_options, auth=renewing()).show("j").job_id == "j"
     assert tokens_sent(server) == [b"first-token", b"second-token"]
+    (said,) = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    assert said == "The token had to be renewed: sent again with the one that the callable returns now"
 
 
 def test_and_not_twice(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:

@@ -164,10 +164,39 @@ def test_a_malformed_job_id_is_said(connect: Connect, raw_options: dict[str, Any
 
 def test_an_error_of_the_callers_own_goes_through(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     def on_update(_: ShortJob) -> None:
-        raise ZeroDivisionError
+        raise error
 
-    with pytest.raises(ZeroDivisionError):
-        connect(**options).wait(sandbox.add_job("WAITING"), timeout=5, on_update=on_update)
+    for error in (ZeroDivisionError(), APIConnectionError("of another service, say")):
+        with pytest.raises(type(error)) as caught:
+            connect(**options).wait(sandbox.add_job("WAITING"), timeout=5, on_update=on_update)
+        assert caught.value is error
+
+
+async def _async_callback(_: ShortJob) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"success": "SUCCEED"}, "success must be several texts"),
+        ({"failure": "FAILED"}, "failure must be several texts"),
+        ({"failure": [None]}, "failure must be several texts"),
+        ({"failure": 7}, "failure must be several texts"),
+        ({"on_update": 42}, "on_update must be a function"),
+        ({"on_update": _async_callback}, "on_update must be a function, and not an async one"),
+    ],
+)
+def test_wrong_arguments_are_said(connect: Connect, raw_options: dict[str, Any], change: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        connect(**raw_options).wait("j", **{"timeout": 5, **change})
+
+
+def test_an_answer_that_names_no_job(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answer(b'{"job_id": null, "state": "FAILED"}')
+
+    with pytest.raises(ShortJobFailed, match="short job j ended in FAILED") as caught:
+        connect(**raw_options).wait("j", timeout=5)
+    assert caught.value.job.job_id == "j"
 
 
 def test_errors_of_a_wait_travel(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:

@@ -17,6 +17,7 @@ from metastudio import (
     BadRequestError,
     ConfigurationError,
     Credentials,
+    InternalServerError,
     Outcome,
     PermissionDeniedError,
     ShortJobFailed,
@@ -325,6 +326,53 @@ def test_only_an_answer_brings_the_pace_back(loop: Loop) -> None:
     assert others == pytest.approx([0.2] * 39, abs=0.001)
 
 
+@pytest.mark.parametrize(
+    ("answer", "options"),
+    [
+        (httpx.Response(429, headers={"Retry-After": "20"}), {}),
+        (httpx.Response(200, json={"state": "WAITING"}), {"rate": 0.1}),
+    ],
+    ids=["throttled", "slow"],
+)
+def test_a_pace_that_is_held_back_does_not_hold_back_the_end(
+    loop: Loop, answer: httpx.Response, options: dict[str, Any]
+) -> None:
+    async def answered(_: httpx.Request) -> httpx.Response:
+        return answer
+
+    outcomes = run(loop, collected(studio_that_gets(answered), ["a", "b", "c"], timeout=3, **options))
+
+    assert loop.time() == pytest.approx(1003, abs=0.01)
+    assert [type(each.error) for each in outcomes.values()] == [WaitTimeout] * 3
+    assert loop.time() < 1004
+
+
+def test_what_was_lost_last_is_the_cause_even_if_there_was_no_time_to_ask_again(loop: Loop) -> None:
+    async def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(503)
+
+    outcomes = run(loop, collected(studio_that_gets(answer), list("abc"), timeout=4, rate=1))
+
+    causes = [getattr(outcomes[each].error, "__cause__", None) for each in "abc"]
+    assert [type(each) for each in causes] == [InternalServerError] * 3
+
+
+def test_requests_under_way_together_slow_it_down_once(loop: Loop) -> None:
+    asked: list[float] = []
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        asked.append(loop.time())
+        await asyncio.sleep(1)
+        return httpx.Response(429) if len(asked) <= 10 else httpx.Response(200, json={"state": "SUCCEED"})
+
+    run(loop, collected(studio_that_gets(answer), [f"job-{n}" for n in range(20)], timeout=600))
+
+    apart = [later - sooner for sooner, later in pairwise(asked)]
+    assert apart[:9] == pytest.approx([0.1] * 9)
+    held_back = apart.index(max(apart))  # while they come back throttled
+    assert max(apart[held_back + 1 :]) == pytest.approx(0.2, abs=0.001), "half as often, though ten were throttled"
+
+
 def test_nothing_to_wait_for(loop: Loop, sandbox: Sandbox) -> None:
     assert run(loop, collected(studio_of(sandbox, loop), [], timeout=1)) == {}
 
@@ -335,6 +383,9 @@ def test_nothing_to_wait_for(loop: Loop, sandbox: Sandbox) -> None:
 def test_wrong_arguments_are_said_before_anything_is_sent(loop: Loop, sandbox: Sandbox, change: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(change))):
         run(loop, collected(studio_of(sandbox, loop), ["j"], **{"timeout": 5, **change}))
+    for job_ids in ("abc", None, [["a"]], [1]):
+        with pytest.raises(ConfigurationError, match="job_ids must be several texts"):
+            run(Loop(), collected(studio_of(sandbox, loop), job_ids, timeout=5))  # type: ignore[arg-type]  # wrong
     with pytest.raises(ConfigurationError, match="job_id"):
         run(loop_again := Loop(), collected(studio_of(sandbox, loop_again), ["j", "a/b"], timeout=5))
     assert len(sandbox.exchanges) == 0

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from metastudio import APIConnectionError, MetaStudioError, WaitTimeout
+from metastudio import APIConnectionError, MetaStudioError, ShortJob, ShortJobFailed, WaitTimeout
 from metastudio.errors import APIResponseValidationError, status_error
 from metastudio.waiting import FAILURE_STATES, SUCCESS_STATES, Pace, Wait
 from virtual_time import Clock
@@ -51,8 +51,16 @@ LOST = [
     APIConnectionError("x"),
     status_error(httpx.Response(429, json={"error_code": "APIGW.0308"})),
     APIResponseValidationError("x", 200, httpx.Headers(), b""),
+    status_error(httpx.Response(429, json={"error_code": "MSS.99999999"})),
+    status_error(httpx.Response(500, html="<html>")),
+    status_error(httpx.Response(520)),
 ]
-FATAL = [MetaStudioError("x"), status_error(httpx.Response(400, json={"error_code": "MSS.00000003"}))]
+FATAL = [
+    MetaStudioError("x"),
+    status_error(httpx.Response(400, json={"error_code": "MSS.00000003"})),
+    status_error(httpx.Response(302)),
+    status_error(httpx.Response(405, json={"error_code": "APIGW.0501"})),
+]
 
 
 @pytest.mark.parametrize("error", LOST, ids=repr)
@@ -90,21 +98,68 @@ def test_requests_follow_each_other_at_the_rate_however_late_one_was() -> None:
 
 
 def test_throttled_it_asks_half_as_often_and_comes_back_bit_by_bit() -> None:
-    assert paced(4, ("throttled", [10, None]), ("go", [11])) == [10.5, 11.5]
-    back = paced(4, ("throttled", [0, None]), *[("answered", []), ("go", [100])] * 20)[2::2]
+    assert paced(4, ("throttled", [9, 10, None]), ("go", [11])) == [10.5, 11.5]
+    back = paced(4, ("throttled", [0, 0, None]), *[("answered", []), ("go", [100])] * 20)[2::2]
     assert [later - sooner for sooner, later in zip([100, *back], back, strict=False)] == pytest.approx(
         [max(0.25, 0.5 * 0.95**n) for n in range(1, 21)]
     )
 
 
 def test_however_often_it_is_throttled_it_asks_again_within_ten_seconds() -> None:
-    assert paced(4, *[("throttled", [0, None])] * 9) == [0.5, 1, 2, 4, 8, 10, 10, 10, 10]
+    times = paced(4, *[("throttled", [n, n, None]) for n in range(0, 900, 100)])
+    assert [time - n for n, time in zip(range(0, 900, 100), times, strict=True)] == [0.5, 1, 2, 4, 8, 10, 10, 10, 10]
+
+
+def test_a_rate_below_that_is_not_sped_up() -> None:
+    assert paced(0.05, ("throttled", [0, 0, None]), ("go", [20])) == [20, 40]
+
+
+def test_requests_that_were_under_way_together_slow_it_down_once() -> None:
+    assert paced(4, *[("throttled", [sent, 10, None]) for sent in (9, 9.25, 9.5, 10)], ("go", [10.5]))[-1] == 11
+    assert paced(4, ("throttled", [9, 10, None]), ("throttled", [10.5, 11, None]), ("go", [12]))[-1] == 13
 
 
 @pytest.mark.parametrize(("seconds", "held_back"), [(0, 0), (7, 7), (60, 60), (61, 60), (10_000, 60)])
 def test_all_are_held_back_for_as_long_as_the_gateway_asks_up_to_a_minute(seconds: float, held_back: float) -> None:
-    assert paced(4, ("throttled", [10, seconds])) == [10 + held_back]
+    assert paced(4, ("throttled", [9, 10, seconds])) == [10 + held_back]
 
 
 def test_a_later_time_is_kept() -> None:
-    assert paced(4, ("throttled", [10, 30]), ("throttled", [11, 5]), ("go", [12])) == [40, 40, 41]
+    assert paced(4, ("throttled", [9, 10, 30]), ("throttled", [11, 11, 5]), ("go", [12])) == [40, 40, 41]
+
+
+@pytest.mark.parametrize(("asked", "longest"), [("1", 2), ("17", 17), ("60", 60), ("3600", 60), ("junk", 2)])
+def test_a_lost_answer_may_say_when_to_ask_again(asked: str, longest: float) -> None:
+    wait = wait_for(600, Clock())
+    with wait.forgiving():
+        raise status_error(httpx.Response(429, headers={"Retry-After": asked}))
+
+    assert wait.delay() == longest
+
+
+def test_and_not_beyond_the_end() -> None:
+    wait = wait_for(20, Clock())
+    with wait.forgiving():
+        raise status_error(httpx.Response(503, headers={"Retry-After": "30"}))
+
+    assert wait.delay() == 19
+
+
+def test_what_was_lost_last_is_the_cause() -> None:
+    wait = wait_for(20, Clock())
+    assert wait.timed_out().__cause__ is None
+    with wait.forgiving():
+        raise LOST[0]
+
+    assert wait.timed_out().__cause__ is LOST[0]
+
+
+def test_the_job_that_was_asked_for_is_named_even_if_the_answer_does_not() -> None:
+    seen: list[Any] = []
+    wait = Wait("j", 20, SUCCESS_STATES, FAILURE_STATES, lambda job: seen.append(job.job_id), Clock(), lambda: 1.0)
+    with pytest.raises(ShortJobFailed, match="short job j ended in FAILED"):
+        wait.take(ShortJob(state="FAILED"))
+
+    assert seen == ["j"]
+    assert not wait.take(ShortJob(job_id="another"))
+    assert seen == ["j", "another"], "what the service says is left as it is"
