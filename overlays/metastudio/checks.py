@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import Any, Final, TypeVar
@@ -68,16 +68,16 @@ def count(name: str, value: int, least: int = 0) -> int:
     return value
 
 
-def texts(name: str, values: Iterable[str]) -> list[str]:
+def texts(name: str, values: Iterable[str]) -> Collection[str]:
     """Return `values`, if they are several texts: a single one would be taken for its letters.
 
     Raises:
         ConfigurationError: It is a text itself, or something in it is no text.
     """
-    listed = None if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
-    if listed is None or not all(isinstance(each, str) for each in listed):
-        raise ConfigurationError(f"{name} must be several texts, as in [{'…'!r}], not {printable(repr(values), 80)}")
-    return listed
+    several = list(values) if isinstance(values, Iterator) else values  # an iterator can be gone through once
+    if isinstance(several, str) or not isinstance(several, Collection) or not all(isinstance(v, str) for v in several):
+        raise ConfigurationError(f"{name} must be several texts, a list for example, not {printable(repr(values), 80)}")
+    return several
 
 
 def callback(name: str, function: Callback | None) -> Callback | None:

@@ -51,8 +51,7 @@ class SteppedAuth(httpx.Auth):
                         response.read()
                     step = steps.send(response)
                 else:
-                    call = retries.current.get()
-                    step = steps.send(_result(step, min(_WAIT_SECONDS, call.seconds_left()) if call else _WAIT_SECONDS))
+                    step = steps.send(_result(step, _seconds()))
         except StopIteration:
             return
         finally:
@@ -79,6 +78,11 @@ class SteppedAuth(httpx.Auth):
             return
         finally:
             steps.close()
+
+
+def _seconds() -> float:
+    call = retries.current.get()
+    return min(_WAIT_SECONDS, call.seconds_left()) if call else _WAIT_SECONDS
 
 
 def _result(outcome: Outcome, timeout: float) -> AuthenticationError | None:
