@@ -114,9 +114,21 @@ def validation_error(response: httpx.Response, reason: str) -> APIResponseValida
     return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
 
 
+class _Printable(str):
+    """A URL that was looked at as a whole. httpx looks at each character by itself, which takes longer than to sign."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+
 def _absolute(base: httpx.URL, url: httpx.URL | str) -> httpx.URL | str:
     """Return a path as a URL: what is relative, httpx parses twice."""
-    return str(base).rstrip("/") + url if isinstance(url, str) and url.startswith("/") else url
+    if not isinstance(url, str) or not url.startswith("/"):
+        return url
+    absolute = str(base).rstrip("/") + url
+    return _Printable(absolute) if absolute.isascii() and absolute.isprintable() else absolute
 
 
 def _limit(request: httpx.Request) -> float | None:
@@ -145,7 +157,7 @@ async def _raw(response: httpx.Response) -> bytes:
 
 def _smooth(response: httpx.Response) -> None:
     """Take away what httpx would stumble over before we see the answer. It calls this before the auth flow."""
-    if response.is_redirect:  # it would make a request of any location
+    if 300 <= response.status_code < 400:  # it would make a request of any location
         response.extensions["location"] = response.headers.pop("Location", None)
     if "Content-Encoding" in response.headers and not response.is_stream_consumed:
         _refill(response, b"".join(_in_time(response.iter_raw())))
@@ -153,7 +165,7 @@ def _smooth(response: httpx.Response) -> None:
 
 async def _smooth_async(response: httpx.Response) -> None:
     """As `_smooth`."""
-    if response.is_redirect:
+    if 300 <= response.status_code < 400:
         response.extensions["location"] = response.headers.pop("Location", None)
     if "Content-Encoding" in response.headers and not response.is_stream_consumed:
         _refill(response, await _raw(response))
@@ -201,10 +213,11 @@ def _clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None, st
 
 
 def _read(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
-    # Without raw content it was read before, by the auth flow or a transport without a stream.
-    headers, content = answer.headers, answer.content if raw is None else raw
+    headers, content = answer.headers, raw
+    if content is None:  # it was read before, and decoded, by the auth flow or a transport without a stream
+        content = answer.content
+        headers.pop("Content-Encoding", None)
     answer.stream = _NOTHING  # httpx's response and its stream hold each other: freed at once, not by a collection
-    headers.pop("Content-Encoding", None)  # of a response that was decoded before it came here
     if (location := answer.extensions.get("location")) is not None:
         headers["Location"] = location
     return CleanResponse(answer.status_code, headers, content, request)

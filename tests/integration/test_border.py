@@ -410,6 +410,24 @@ def test_the_client_itself_takes_what_httpx_takes_and_its_response_knows_the_req
     assert response.content == response.read() == response.text.encode() == JOB
 
 
+@pytest.mark.parametrize(
+    ("path", "sent"), [("/v1/a b", b"/v1/a%20b"), ("/v1/\xfc", b"/v1/%C3%BC"), ("/v1/%2F?a=b%20c", b"/v1/%2F?a=b%20c")]
+)
+def test_and_encodes_as_httpx_does(server: RawServer, raw_options: dict[str, Any], path: str, sent: bytes) -> None:
+    server.answer(JOB)
+
+    with MetaStudio(**raw_options) as studio:
+        studio.client.get_httpx_client().get(path)
+
+    assert server.requests[0].split()[1] == sent
+
+
+def test_and_refuses_what_httpx_refuses(server: RawServer, raw_options: dict[str, Any]) -> None:
+    with MetaStudio(**raw_options) as studio, pytest.raises(httpx.InvalidURL, match="non-printable"):
+        studio.client.get_httpx_client().get("/v1/a\nb")
+    assert server.requests == []
+
+
 def test_a_compressed_answer_of_the_client_itself_is_decoded_once(
     server: RawServer, raw_options: dict[str, Any]
 ) -> None:
