@@ -11,6 +11,7 @@ import pytest
 
 from conftest import Connect
 from metastudio import (
+    AkSkAuth,
     APIConnectionError,
     APITimeoutError,
     AsyncMetaStudio,
@@ -291,3 +292,18 @@ def test_a_refusal_that_cannot_be_decoded_is_one(connect: Connect, server: RawSe
             session.show("j")
 
     assert len(server.requests) == MAX_REFUSALS
+
+
+def test_waiting_for_another_one_ends_in_a_client_that_is_not_ours(
+    monkeypatch: pytest.MonkeyPatch, server: RawServer
+) -> None:
+    monkeypatch.setattr("metastudio.flows._WAIT_SECONDS", 0.01)
+    credentials = Credentials("AK", "yet-another-key-that-waits")
+    assert lockout.of(credentials, server.url.removeprefix("http://").encode()).enter("another") is None
+
+    with (
+        httpx.Client(auth=AkSkAuth(credentials)) as client,
+        pytest.raises(APITimeoutError, match=r"^waited too long for another request with this key$"),
+    ):
+        client.get(server.url)
+    assert server.requests == []
