@@ -206,14 +206,21 @@ def test_credentials_show_the_access_key_only() -> None:
 
 @pytest.mark.parametrize("token", ["", "a\n", "ä", None, 7])
 def test_a_malformed_token_is_said(token: Any) -> None:
-    with pytest.raises(ConfigurationError, match="token must be"):
+    said = "^the token must be printable" if isinstance(token, str) else "^token must be a string or a callable"
+    with pytest.raises(ConfigurationError, match=said):
         TokenAuth(token)
 
 
-@pytest.mark.parametrize("auth", [AkSkAuth(lambda: None), TokenAuth(lambda: "")])  # type: ignore[arg-type, return-value]  # wrong on purpose
-def test_a_callable_that_returns_something_else_is_said(auth: httpx.Auth) -> None:
+@pytest.mark.parametrize(
+    ("auth", "said"),
+    [
+        (AkSkAuth(lambda: None), "^the credentials callable returned"),  # type: ignore[arg-type, return-value]  # wrong on purpose
+        (TokenAuth(lambda: ""), "^the token from the callable must be"),
+    ],
+)
+def test_a_callable_that_returns_something_else_is_said(auth: httpx.Auth, said: str) -> None:
     studio = MetaStudio(region="cn-north-4", project_id="p", auth=auth)
-    with studio, pytest.raises(ConfigurationError, match="callable"):
+    with studio, pytest.raises(ConfigurationError, match=said):
         studio.short_jobs.show("j")
 
 
