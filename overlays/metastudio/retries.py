@@ -54,7 +54,7 @@ def repeat(error: MetaStudioError) -> Repeat:
     return Repeat.NEVER
 
 
-def retry_after(error: MetaStudioError) -> float | None:
+def retry_after(error: MetaStudioError | None) -> float | None:
     """Return the seconds that `Retry-After` asks to wait, as a number or a date; None where it is neither.
 
     A date is held against the answer's own `Date`: our clock may be another.

@@ -105,7 +105,7 @@ class Wait:
         left = self.seconds_left() - LAST_QUESTION
         if left <= 0:
             raise self.timed_out()
-        asked = retry_after(self.lost) or 0.0 if self.lost else 0.0
+        asked = retry_after(self.lost) or 0.0
         interval = min(MAX_INTERVAL, FIRST_INTERVAL * INTERVAL_GROWTH ** min(self._asked, 20))
         self._asked += 1
         return min(left, max(interval * (1 + self.random()) / 2, min(asked, MAX_RETRY_AFTER)))

@@ -117,13 +117,13 @@ def test_a_message_is_shown_on_one_printable_line(
 def test_a_wrong_shape_keeps_the_body(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], body: bytes
 ) -> None:
-    server.answer(body)
+    server.answer(body, "200 OK", "X-Request-Id: r-1")
 
     with pytest.raises(APIResponseValidationError) as caught:
         connect(**raw_options).show("j")
 
     assert caught.value.body == body
-    assert caught.value.status_code == 200
+    assert (caught.value.status_code, caught.value.headers["X-Request-Id"]) == (200, "r-1")
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) <= 300
 
@@ -355,6 +355,7 @@ def test_a_lost_answer_says_what_httpx_said(
         connect(**raw_options, transport=httpx.MockTransport(lose)).show("j")
 
     assert str(caught.value) == said
+    assert str(caught.value.__cause__) == message
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,32 @@ def test_a_cancelled_wait_leaves_nothing_running(server: RawServer, raw_options:
     assert asyncio.run(main()) == set()
 
 
+def test_the_last_answer_is_there_with_an_error(loop: Loop) -> None:
+    answers = [httpx.Response(200, json={"state": "WAITING"}), httpx.Response(400)]
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        return answers.pop(0)
+
+    (outcome,) = run(loop, collected(studio_that_gets(answer), ["j"], timeout=60)).values()
+
+    assert type(outcome.error) is BadRequestError
+    assert outcome.job is not None
+    assert outcome.job.state == "WAITING"
+
+
+def test_each_change_is_told(loop: Loop, sandbox: Sandbox) -> None:
+    told: list[tuple[str, str]] = []
+    job_ids = [sandbox.add_job("WAITING", "WAITING", "PROCESSING", "SUCCEED") for _ in range(3)]
+    studio = studio_of(sandbox, loop)
+
+    run(
+        loop,
+        collected(studio, job_ids, timeout=600, on_update=lambda job: told.append((str(job.job_id), str(job.state)))),
+    )
+
+    assert Counter(told) == {(job, state): 1 for job in job_ids for state in ("WAITING", "PROCESSING", "SUCCEED")}
+
+
 def test_a_bounded_number_is_in_flight(loop: Loop) -> None:
     under_way, peak = 0, 0
 
@@ -381,12 +407,12 @@ def test_nothing_to_wait_for(loop: Loop, sandbox: Sandbox) -> None:
     "change", [{"timeout": 0}, {"rate": 0}, {"rate": -1}, {"max_in_flight": 0}, {"max_in_flight": 1.5}]
 )
 def test_wrong_arguments_are_said_before_anything_is_sent(loop: Loop, sandbox: Sandbox, change: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=next(iter(change))):
+    with pytest.raises(ConfigurationError, match=f"^{next(iter(change))} must"):
         run(loop, collected(studio_of(sandbox, loop), ["j"], **{"timeout": 5, **change}))
     for job_ids in ("abc", None, [["a"]], [1]):
         with pytest.raises(ConfigurationError, match="job_ids must be several texts"):
             run(Loop(), collected(studio_of(sandbox, loop), job_ids, timeout=5))  # type: ignore[arg-type]  # wrong
-    with pytest.raises(ConfigurationError, match="job_id"):
+    with pytest.raises(ConfigurationError, match="^job_id must"):
         run(loop_again := Loop(), collected(studio_of(sandbox, loop_again), ["j", "a/b"], timeout=5))
     assert len(sandbox.exchanges) == 0
 
