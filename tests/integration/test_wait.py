@@ -158,7 +158,7 @@ def test_a_wrong_timeout_is_said(connect: Connect, raw_options: dict[str, Any], 
 
 
 def test_a_malformed_job_id_is_said(connect: Connect, raw_options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="^job_id must"):
+    with pytest.raises(ConfigurationError, match=r"^job_id must"):
         connect(**raw_options).wait("a/b", timeout=5)
 
 

@@ -407,12 +407,12 @@ def test_nothing_to_wait_for(loop: Loop, sandbox: Sandbox) -> None:
     "change", [{"timeout": 0}, {"rate": 0}, {"rate": -1}, {"max_in_flight": 0}, {"max_in_flight": 1.5}]
 )
 def test_wrong_arguments_are_said_before_anything_is_sent(loop: Loop, sandbox: Sandbox, change: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{next(iter(change))} must"):
+    with pytest.raises(ConfigurationError, match=rf"^{next(iter(change))} must"):
         run(loop, collected(studio_of(sandbox, loop), ["j"], **{"timeout": 5, **change}))
     for job_ids in ("abc", None, [["a"]], [1]):
         with pytest.raises(ConfigurationError, match="job_ids must be several texts"):
             run(Loop(), collected(studio_of(sandbox, loop), job_ids, timeout=5))  # type: ignore[arg-type]  # wrong
-    with pytest.raises(ConfigurationError, match="^job_id must"):
+    with pytest.raises(ConfigurationError, match=r"^job_id must"):
         run(loop_again := Loop(), collected(studio_of(sandbox, loop_again), ["j", "a/b"], timeout=5))
     assert len(sandbox.exchanges) == 0
 
