@@ -27,6 +27,7 @@ _OUR_HEADERS = {
     "Accept-Encoding": "identity",
     "Connection": "keep-alive",
     "User-Agent": "metastudio/1",
+    "X-Project-Id": PROJECT_ID,
 }
 
 
@@ -37,6 +38,7 @@ def _official_request() -> SdkRequest:
 
 
 def _request() -> httpx.Request:
+    # The same: what our client has on a request when it comes to sign it.
     return httpx.Request("GET", f"https://{HOST}{PATH}", headers=_OUR_HEADERS)
 
 

@@ -79,11 +79,15 @@ class _Studio(Generic[TransportT]):
             "max_retries": checks.count("max_retries", max_retries),
             "total_timeout": checks.number("total_timeout", total_timeout),
         }
+        auth = _auth(credentials, auth, self.project_id)
+        # An answer is about a kilobyte: not worth compressing.
+        headers = {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"}
+        if isinstance(auth, AkSkAuth):
+            headers["X-Project-Id"] = self.project_id  # what is there need not be set on each request
         options: dict[str, Any] = {
             "base_url": base_url,
-            "auth": _auth(credentials, auth, self.project_id),
-            # An answer is about a kilobyte: not worth compressing.
-            "headers": {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"},
+            "auth": auth,
+            "headers": headers,
             "timeout": _timeout(timeout),
             "verify": verify,
             "proxy": proxy,
