@@ -56,11 +56,17 @@ def _date(timestamp: int) -> str:
 
 
 def _to_sign(headers: httpx.Headers, payload: bytes | None) -> dict[str, str]:
-    """Return the headers to be signed; everything else may be rewritten on the way by a proxy."""
     values: dict[str, str] = {}
     for raw_name, raw_value in headers.raw:
-        lower = raw_name.lower()
-        if lower[:2] == b"x-" or lower == b"host" or (lower == b"content-type" and payload != b""):
-            name, value = lower.decode("ascii"), raw_value.decode("utf-8", "surrogateescape")
+        name = _signed_name(raw_name)
+        if name is not None and (name != "content-type" or payload != b""):
+            value = raw_value.decode("utf-8", "surrogateescape")
             values[name] = f"{values[name]}, {value}" if name in values else value
     return values
+
+
+@lru_cache(maxsize=256)  # the names are always the same few
+def _signed_name(raw_name: bytes) -> str | None:
+    """Return a header's name in lower case; None for one that a proxy may rewrite on the way."""
+    name = raw_name.decode("ascii").lower()
+    return name if name.startswith("x-") or name in {"host", "content-type"} else None
