@@ -159,7 +159,7 @@ def _smooth(response: httpx.Response) -> None:
     """Take away what httpx would stumble over before we see the answer. It calls this before the auth flow."""
     if 300 <= response.status_code < 400:  # it would make a request of any location
         response.extensions["location"] = response.headers.pop("Location", None)
-    if "Content-Encoding" in response.headers and not response.is_stream_consumed:
+    if _is_read_first(response):
         _refill(response, b"".join(_in_time(response.iter_raw())))
 
 
@@ -167,15 +167,20 @@ async def _smooth_async(response: httpx.Response) -> None:
     """As `_smooth`."""
     if 300 <= response.status_code < 400:
         response.extensions["location"] = response.headers.pop("Location", None)
-    if "Content-Encoding" in response.headers and not response.is_stream_consumed:
+    if _is_read_first(response):
         _refill(response, await _raw(response))
+
+
+def _is_read_first(response: httpx.Response) -> bool:
+    """Whether decoding may fail, or the auth flow reads it, which has no limit."""
+    return not response.is_stream_consumed and (response.is_client_error or "Content-Encoding" in response.headers)
 
 
 def _refill(response: httpx.Response, raw: bytes) -> None:
     """Let the answer be read once more, with its content decoded; what cannot be decoded stays as it came."""
     response.stream = httpx.ByteStream(_decoded(response, raw))
     response.is_stream_consumed = response.is_closed = False
-    del response.headers["Content-Encoding"]
+    response.headers.pop("Content-Encoding", None)
 
 
 def _connection_error(request: httpx.Request, error: httpx.RequestError, started: float) -> APIConnectionError:

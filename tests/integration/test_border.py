@@ -310,6 +310,7 @@ def drops(server: RawServer, whole: bytes) -> Iterator[bytes]:
         ("async", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
         ("sync", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nContent-Encoding: gzip\r\n\r\n"),
         ("async", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nContent-Encoding: gzip\r\n\r\n"),
+        ("sync", b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 100000\r\n\r\n"),
         ("async", b"HTTP/1.1 200 OK\r\nX-A: "),
     ],
 )
