@@ -12,9 +12,9 @@ from metastudio_client import Client
 from metastudio_client.types import UNSET, Unset
 
 from . import checks
+from .answers import validation_error
 from .errors import MetaStudioError
 from .retries import Attempts, current
-from .transport import validation_error
 
 T = TypeVar("T")
 

@@ -4,7 +4,6 @@ Behind it stands generated code, which expects a JSON object without nulls and s
 is `send`, not a response hook: httpx runs hooks before the auth flow has seen the response.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing, closing
@@ -14,32 +13,12 @@ from typing import Any, Final, cast
 
 import httpx
 
-from . import retries
-from .errors import APIConnectionError, APIResponseValidationError, APITimeoutError, printable, status_error
+from . import answers
+from .errors import APIConnectionError, APITimeoutError, printable
 from .log import log
+from .retries import current
 
 _LATE: Final = "the answer is not whole, and the time is up"
-_NOTHING: Final = httpx.ByteStream(b"")
-
-
-class CleanResponse(httpx.Response):
-    """A response that was read whole and decoded, and whose JSON is an object without nulls."""
-
-    payload: dict[str, Any]
-
-    def __init__(self, status_code: int, headers: httpx.Headers, content: bytes, request: httpx.Request) -> None:
-        # As a stream: what httpx gets as content, it puts through its decoders at once.
-        super().__init__(status_code, headers=headers, stream=httpx.ByteStream(content), request=request)
-        self._body = content
-
-    @property
-    def content(self) -> bytes:
-        """The decoded content."""
-        return self._body
-
-    def json(self, **_: Any) -> Any:
-        """Return the JSON object, which was parsed at the border."""
-        return self.payload
 
 
 class _NoCookies(httpx.Cookies):
@@ -109,11 +88,6 @@ class AsyncClient(httpx.AsyncClient):
         raise failure  # as above
 
 
-def validation_error(response: httpx.Response, reason: str) -> APIResponseValidationError:
-    """Return the error for a 2xx response that is not what the contract says."""
-    return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
-
-
 class _Printable(str):
     """A URL that was looked at as a whole. httpx looks at each character by itself, which takes longer than to sign."""
 
@@ -133,7 +107,7 @@ def _absolute(base: httpx.URL, url: httpx.URL | str) -> httpx.URL | str:
 
 def _limit(request: httpx.Request) -> float | None:
     """Let no phase of the request take longer than what is left for the call, and return that."""
-    if (call := retries.current.get()) is None:
+    if (call := current.get()) is None:
         return None
     left = max(call.seconds_left(), 0.001)
     timeout = cast("dict[str, float | None]", request.extensions["timeout"])
@@ -144,7 +118,7 @@ def _limit(request: httpx.Request) -> float | None:
 
 def _in_time(parts: Iterable[bytes]) -> Iterator[bytes]:
     """Give up on an answer that comes in drops: httpx's limit is for the time between two of them."""
-    call = retries.current.get()
+    call = current.get()
     for part in parts:
         if call is not None and call.seconds_left() <= 0:
             raise httpx.ReadTimeout(_LATE)
@@ -156,31 +130,17 @@ async def _raw(response: httpx.Response) -> bytes:
 
 
 def _smooth(response: httpx.Response) -> None:
-    """Take away what httpx would stumble over before we see the answer. It calls this before the auth flow."""
-    if 300 <= response.status_code < 400:  # it would make a request of any location
-        response.extensions["location"] = response.headers.pop("Location", None)
-    if _is_read_first(response):
-        _refill(response, b"".join(_in_time(response.iter_raw())))
+    """What httpx calls before the auth flow sees the answer."""
+    answers.smooth(response)
+    if answers.is_read_first(response):
+        answers.refill(response, b"".join(_in_time(response.iter_raw())))
 
 
 async def _smooth_async(response: httpx.Response) -> None:
     """As `_smooth`."""
-    if 300 <= response.status_code < 400:
-        response.extensions["location"] = response.headers.pop("Location", None)
-    if _is_read_first(response):
-        _refill(response, await _raw(response))
-
-
-def _is_read_first(response: httpx.Response) -> bool:
-    """Whether decoding may fail, or the auth flow reads it, which has no limit."""
-    return not response.is_stream_consumed and (response.is_client_error or "Content-Encoding" in response.headers)
-
-
-def _refill(response: httpx.Response, raw: bytes) -> None:
-    """Let the answer be read once more, with its content decoded; what cannot be decoded stays as it came."""
-    response.stream = httpx.ByteStream(_decoded(response, raw))
-    response.is_stream_consumed = response.is_closed = False
-    response.headers.pop("Content-Encoding", None)
+    answers.smooth(response)
+    if answers.is_read_first(response):
+        answers.refill(response, await _raw(response))
 
 
 def _connection_error(request: httpx.Request, error: httpx.RequestError, started: float) -> APIConnectionError:
@@ -192,7 +152,7 @@ def _connection_error(request: httpx.Request, error: httpx.RequestError, started
 
 
 def _debug(request: httpx.Request, outcome: str, started: float) -> None:
-    call = retries.current.get()
+    call = current.get()
     number, seconds = call.made + 1 if call else 1, perf_counter() - started
     log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, printable(outcome), number, seconds)
 
@@ -200,45 +160,4 @@ def _debug(request: httpx.Request, outcome: str, started: float) -> None:
 def _clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None, started: float) -> httpx.Response:
     if log.isEnabledFor(logging.DEBUG):
         _debug(request, f"{answer.status_code}, request ID {answer.headers.get('X-Request-Id')}", started)
-    response = _read(request, answer, raw)
-    if not response.is_success:
-        raise status_error(response)
-    if call := retries.current.get():
-        call.response = response
-    try:
-        payload = json.loads(response.content)
-        response.payload = _without_nulls(payload) if b"null" in response.content else payload
-    except ValueError:
-        raise validation_error(response, "the answer is not JSON") from None
-    except RecursionError:
-        raise validation_error(response, "the answer is nested too deeply") from None
-    if not isinstance(payload, dict):
-        raise validation_error(response, "the answer is not a JSON object")
-    return response
-
-
-def _read(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
-    headers, content = answer.headers, raw
-    if content is None:  # it was read before, and decoded, by the auth flow or a transport without a stream
-        content = answer.content
-        headers.pop("Content-Encoding", None)
-    answer.stream = _NOTHING  # httpx's response and its stream hold each other: freed at once, not by a collection
-    if (location := answer.extensions.get("location")) is not None:
-        headers["Location"] = location
-    return CleanResponse(answer.status_code, headers, content, request)
-
-
-def _decoded(answer: httpx.Response, raw: bytes) -> bytes:
-    try:
-        return httpx.Response(answer.status_code, headers=answer.headers, content=raw).content
-    except httpx.DecodingError:
-        return raw
-
-
-def _without_nulls(value: Any) -> Any:
-    """Return `value` without the members that are null: to the service, null means missing."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
+    return answers.clean(request, answer, raw)

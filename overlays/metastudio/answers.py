@@ -1,0 +1,110 @@
+"""What comes back: made readable, and held against what generated code expects."""
+
+import json
+from typing import Any, Final
+
+import httpx
+
+from .errors import APIResponseValidationError, status_error
+from .retries import current
+
+_NOTHING: Final = httpx.ByteStream(b"")
+
+
+class CleanResponse(httpx.Response):
+    """A response that was read whole and decoded, and whose JSON is an object without nulls."""
+
+    payload: dict[str, Any]
+
+    def __init__(self, status_code: int, headers: httpx.Headers, content: bytes, request: httpx.Request) -> None:
+        # As a stream: what httpx gets as content, it puts through its decoders at once.
+        super().__init__(status_code, headers=headers, stream=httpx.ByteStream(content), request=request)
+        self._body = content
+
+    @property
+    def content(self) -> bytes:
+        """The decoded content."""
+        return self._body
+
+    def json(self, **_: Any) -> Any:
+        """Return the JSON object, which was parsed at the border."""
+        return self.payload
+
+
+def smooth(response: httpx.Response) -> None:
+    """Take away what httpx would stumble over before we see the answer: it would make a request of any location."""
+    if 300 <= response.status_code < 400:
+        response.extensions["location"] = response.headers.pop("Location", None)
+
+
+def is_read_first(response: httpx.Response) -> bool:
+    """Return whether decoding may fail, or the auth flow reads the answer, which has no limit."""
+    return not response.is_stream_consumed and (response.is_client_error or "Content-Encoding" in response.headers)
+
+
+def refill(response: httpx.Response, raw: bytes) -> None:
+    """Let the answer be read once more, with its content decoded; what cannot be decoded stays as it came."""
+    response.stream = httpx.ByteStream(_decoded(response, raw))
+    response.is_stream_consumed = response.is_closed = False
+    response.headers.pop("Content-Encoding", None)
+
+
+def clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
+    """Return a 2xx answer that holds a JSON object.
+
+    Args:
+        request: What it answers.
+        answer: The answer.
+        raw: Its content; None if the answer was read before.
+
+    Raises:
+        APIStatusError: The status is not 2xx.
+        APIResponseValidationError: The content is not a JSON object.
+    """
+    response = _read(request, answer, raw)
+    if not response.is_success:
+        raise status_error(response)
+    if call := current.get():
+        call.response = response
+    try:
+        payload = json.loads(response.content)
+        response.payload = _without_nulls(payload) if b"null" in response.content else payload
+    except ValueError:
+        raise validation_error(response, "the answer is not JSON") from None
+    except RecursionError:
+        raise validation_error(response, "the answer is nested too deeply") from None
+    if not isinstance(payload, dict):
+        raise validation_error(response, "the answer is not a JSON object")
+    return response
+
+
+def validation_error(response: httpx.Response, reason: str) -> APIResponseValidationError:
+    """Return the error for a 2xx response that is not what the contract says."""
+    return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
+
+
+def _read(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
+    headers, content = answer.headers, raw
+    if content is None:  # it was read before, and decoded, by the auth flow or a transport without a stream
+        content = answer.content
+        headers.pop("Content-Encoding", None)
+    answer.stream = _NOTHING  # httpx's response and its stream hold each other: freed at once, not by a collection
+    if (location := answer.extensions.get("location")) is not None:
+        headers["Location"] = location
+    return CleanResponse(answer.status_code, headers, content, request)
+
+
+def _decoded(answer: httpx.Response, raw: bytes) -> bytes:
+    try:
+        return httpx.Response(answer.status_code, headers=answer.headers, content=raw).content
+    except httpx.DecodingError:
+        return raw
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return `value` without the members that are null: to the service, null means missing."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
