@@ -16,6 +16,8 @@ except ModuleNotFoundError as error:
 
 from yarl import URL  # aiohttp's own
 
+from .answers import CONTENT
+
 # The first that fits.
 _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
@@ -58,7 +60,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             body = await answer.read()  # and lets the connection go, whatever happens
         except (TimeoutError, aiohttp.ClientError) as error:
             raise _translated(error) from error
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=httpx.ByteStream(body))
+        stream, extensions = httpx.ByteStream(body), {CONTENT: body}
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=stream, extensions=extensions)
 
     async def aclose(self) -> None:
         """Close the connections."""

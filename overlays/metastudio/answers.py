@@ -8,6 +8,9 @@ import httpx
 from .errors import APIResponseValidationError, status_error
 from .retries import current
 
+#: The extension in which a transport that has read an answer hands its content on: to go through a stream takes longer.
+CONTENT: Final = "metastudio.content"
+
 _NOTHING: Final = httpx.ByteStream(b"")
 
 

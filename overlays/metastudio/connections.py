@@ -11,6 +11,8 @@ from typing import Final
 
 import httpx
 
+from .answers import CONTENT
+
 MAX_CONNECTIONS: Final = 100  # as in httpx
 KEEPALIVE_SECONDS: Final = 5.0  # as in httpx
 
@@ -70,8 +72,9 @@ class AsyncConnections(httpx.AsyncBaseTransport):
 async def _read(connection: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
     answer = await connection.handle_async_request(request)
     content = b"".join([part async for part in answer.aiter_raw()])
+    extensions = {**answer.extensions, CONTENT: content}
     stream = httpx.ByteStream(content)
-    return httpx.Response(answer.status_code, headers=answer.headers, stream=stream, extensions=answer.extensions)
+    return httpx.Response(answer.status_code, headers=answer.headers, stream=stream, extensions=extensions)
 
 
 def _now() -> float:

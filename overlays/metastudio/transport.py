@@ -126,7 +126,8 @@ def _in_time(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 async def _raw(response: httpx.Response) -> bytes:
-    return b"".join([part async for part in response.aiter_raw()])
+    content = cast("bytes | None", response.extensions.pop(answers.CONTENT, None))
+    return b"".join([part async for part in response.aiter_raw()]) if content is None else content
 
 
 def _smooth(response: httpx.Response) -> None:
