@@ -148,6 +148,8 @@ class Sandbox:
         """Close every connection and stop listening."""
         self._server.should_exit = True
         self._thread.join()
+        if self._socket is not None:
+            self._socket.close()  # a server that is stopped before it has begun leaves it open
         self._socket = None
 
     def _configuration(self) -> uvicorn.Config:
