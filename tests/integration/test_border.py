@@ -133,7 +133,7 @@ def test_a_wrong_shape_keeps_the_body(
     [
         (b"<html>", "the answer is not JSON"),
         (b"[" * 200_000, "the answer is nested too deeply"),
-        (b'{"a": ' + b"[" * 900 + b"null" + b"]" * 900 + b"}", "the answer is nested too deeply"),
+        (b'{"a": ' + b"[" * 2000 + b"null" + b"]" * 2000 + b"}", "the answer is nested too deeply"),
         (b"[]", "the answer is not a JSON object"),
         (b'{"assess_result": "excellent"}', "the answer does not have the shape of the contract"),
     ],
