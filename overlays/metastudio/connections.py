@@ -26,7 +26,7 @@ class AsyncConnections(httpx.AsyncBaseTransport):
         verify: As in httpx.
     """
 
-    def __init__(self, verify: ssl.SSLContext | bool = True) -> None:
+    def __init__(self, verify: ssl.SSLContext | bool) -> None:
         self._ssl = httpx.create_ssl_context(verify)
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
         self._closed = False

@@ -3,7 +3,7 @@
 import gzip
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -439,6 +439,21 @@ def test_a_compressed_answer_of_the_client_itself_is_decoded_once(
         response = studio.client.get_httpx_client().get("/v1/jobs")
 
     assert response.content == response.read() == JOB
+
+
+class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
+    def __iter__(self) -> Iterator[bytes]:
+        yield from (JOB[:5], JOB[5:9], JOB[9:])
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+
+def test_an_answer_in_pieces_is_put_together(connect: Connect, raw_options: dict[str, Any]) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Pieces()))
+
+    assert connect(**raw_options, transport=transport).show("j").to_dict() == json.loads(JOB)
 
 
 def test_no_cookies_are_kept(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:

@@ -190,7 +190,7 @@ async def test_a_connection_in_use_is_closed_after_it() -> None:
 async def test_instrumentation_of_the_transport_sees_what_httpx_would_show_it() -> None:
     async with both() as (_, studio):
         url = studio.client.get_async_httpx_client().base_url.join("/v1")
-        transport = AsyncConnections()
+        transport = AsyncConnections(verify=True)
         response = await transport.handle_async_request(httpx.Request("GET", url))
         await transport.aclose()
 

@@ -74,6 +74,11 @@ def test_with_its_authority_and_a_client_certificate_it_works(
     assert connect(**options(tls_server, verify=context)).show("j").job_id == "j"
 
 
+@pytest.mark.parametrize("tls_server", [ssl.CERT_NONE], indirect=True)
+def test_only_who_asks_for_it_goes_unverified(connect: Connect, tls_server: str) -> None:
+    assert connect(**options(tls_server, verify=False)).show("j").job_id == "j"
+
+
 @pytest.mark.parametrize("connect", ["sync", "async"], indirect=True)  # aiohttp is told, or uses none
 def test_a_proxy_of_the_environment_gets_the_request(
     connect: Connect, server: RawServer, monkeypatch: pytest.MonkeyPatch
