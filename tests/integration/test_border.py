@@ -1,5 +1,6 @@
 """What comes back when the other side answers with something else than the contract: a typed, printable error."""
 
+import asyncio
 import gzip
 import json
 import pickle
@@ -16,6 +17,7 @@ from metastudio import (
     APIResponseValidationError,
     APIStatusError,
     APITimeoutError,
+    AsyncMetaStudio,
     AuthenticationError,
     BadRequestError,
     Credentials,
@@ -412,6 +414,19 @@ def test_the_client_itself_takes_what_httpx_takes_and_its_response_knows_the_req
     assert response.content == response.read() == response.text.encode() == JOB
 
 
+def test_and_so_does_the_async_one(server: RawServer, raw_options: dict[str, Any]) -> None:
+    async def main() -> httpx.Response:
+        async with AsyncMetaStudio(**raw_options) as studio:
+            client = studio.client.get_async_httpx_client()
+            return await client.post("/v1/jobs", headers={"X-A": "a"}, params={"b": "c"})
+
+    server.answer(JOB)
+    response = asyncio.run(main())
+
+    assert (response.url.raw_path, response.request.headers["X-A"]) == (b"/v1/jobs?b=c", "a")
+    assert response.content == JOB
+
+
 @pytest.mark.parametrize(
     ("path", "sent"), [("/v1/a b", b"/v1/a%20b"), ("/v1/\xfc", b"/v1/%C3%BC"), ("/v1/%2F?a=b%20c", b"/v1/%2F?a=b%20c")]
 )
@@ -453,7 +468,9 @@ class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
 def test_an_answer_in_pieces_is_put_together(connect: Connect, raw_options: dict[str, Any]) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Pieces()))
 
-    assert connect(**raw_options, transport=transport).show("j").to_dict() == json.loads(JOB)
+    job = connect(**raw_options, transport=transport).show("j", total_timeout=0.5)  # in virtual time: all in time
+
+    assert job.to_dict() == json.loads(JOB)
 
 
 def test_no_cookies_are_kept(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
