@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from metastudio import AkSkAuth, Credentials, signing
+from metastudio.signed_request import sign
 
 HOST = "metastudio.example.com"
 URL = f"https://{HOST}/v1/jobs"
@@ -316,3 +317,12 @@ def test_one_request_leaves_nothing_behind_for_the_next(wire: Wire) -> None:
     assert wire.client_headers[0] == wire.client_headers[1]
     first, second = (dict(request.headers) for request in wire.sent)
     assert first == second
+
+
+@pytest.mark.parametrize(("ours", "sent"), [(None, "theirs"), ("theirs", "theirs"), ("ours", "ours")])
+def test_a_project_id_that_is_there_is_signed_and_only_another_one_takes_its_place(ours: str | None, sent: str) -> None:
+    request = httpx.Request("GET", "https://service.example.com/", headers={"X-Project-Id": "theirs"})
+    stages = sign(request, Credentials("AK", "SK"), ours, datetime(2026, 1, 2, tzinfo=UTC))
+
+    assert request.headers.get_list("X-Project-Id") == [sent]
+    assert f"\nx-project-id:{sent}\n" in stages.canonical_request
