@@ -67,7 +67,7 @@ class ShortJobs(Resource):
             WaitTimeout: It did not finish in time; has the last answer.
             MetaStudioError: What `show` raises, where asking again would not help.
         """
-        wait = _wait(self, job_id, timeout, on_update, success, failure)
+        (wait,) = _waits(self, [job_id], timeout, on_update, success, failure)
         while True:
             job = None
             with wait.forgiving():
@@ -99,7 +99,7 @@ class AsyncShortJobs(AsyncResource):
         failure: Collection[str] = FAILURE_STATES,
     ) -> ShortJob:
         """Ask for a short job until it is finished, and return it; see `ShortJobs.wait`."""
-        wait = _wait(self, job_id, timeout, on_update, success, failure)
+        (wait,) = _waits(self, [job_id], timeout, on_update, success, failure)
         while True:
             job = None
             with wait.forgiving():
@@ -142,7 +142,7 @@ class AsyncShortJobs(AsyncResource):
         from . import many
 
         ids = dict.fromkeys(checks.texts("job_ids", job_ids))
-        waits = [_wait(self, job_id, timeout, on_update, success, failure) for job_id in ids]
+        waits = _waits(self, ids, timeout, on_update, success, failure)
         pace = Pace(checks.number("rate", rate))
         async with aclosing(
             many.outcomes(self._ask, waits, pace, checks.count("max_in_flight", max_in_flight, 1))
@@ -167,16 +167,15 @@ def _arguments(resource: Resource | AsyncResource, job_id: str) -> _Arguments:
     }
 
 
-def _wait(
+def _waits(
     resource: Resource | AsyncResource,
-    job_id: str,
+    job_ids: Iterable[str],
     timeout: float,
     on_update: OnUpdate | None,
     success: Collection[str],
     failure: Collection[str],
-) -> Wait:
-    return Wait(
-        checks.path_id("job_id", job_id),
+) -> list[Wait]:
+    shared = (
         checks.number("timeout", timeout),
         frozenset(checks.texts("success", success)),
         frozenset(checks.texts("failure", failure)),
@@ -184,3 +183,4 @@ def _wait(
         resource.clock,
         resource.random,
     )
+    return [Wait(checks.path_id("job_id", job_id), *shared) for job_id in job_ids]

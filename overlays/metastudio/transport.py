@@ -1,7 +1,8 @@
 """httpx clients whose `send` gives back a clean response or raises a typed error: the border of the package.
 
 Behind it stands generated code, which expects a JSON object without nulls and statuses that Python knows. The border
-is `send`, not a response hook: httpx runs hooks before the auth flow has seen the response.
+is `send`, not a response hook: httpx runs hooks before the auth flow has seen the response. The hook that there is
+only makes an answer readable for both.
 """
 
 import logging
