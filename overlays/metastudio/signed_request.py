@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import httpx
 
@@ -12,15 +12,12 @@ from .credentials import Credentials
 _HASH_OF_NOTHING: Final = signing.hash_hex(b"")
 
 
-class Stages(NamedTuple):
-    """What a signature was made from, for those who have to find out why it is refused."""
+def sign(request: httpx.Request, credentials: Credentials, project_id: str | None, now: datetime) -> str:
+    """Sign `request` in place; what an earlier signature left on it is replaced.
 
-    canonical_request: str
-    string_to_sign: str
-
-
-def sign(request: httpx.Request, credentials: Credentials, project_id: str | None, now: datetime) -> Stages:
-    """Sign `request` in place; what an earlier signature left on it is replaced."""
+    Returns:
+        The canonical request, for those who have to find out why the signature is refused.
+    """
     date, headers, payload = _date(int(now.timestamp())), request.headers, body(request)
     values = _to_sign(headers, payload)
     if values.pop("x-security-token", None) is not None:
@@ -36,10 +33,9 @@ def sign(request: httpx.Request, credentials: Credentials, project_id: str | Non
     payload_hash = values.get("x-sdk-content-sha256") or (signing.hash_hex(payload) if payload else _HASH_OF_NOTHING)
     target = request.url.raw_path.decode("ascii")
     canonical = signing.canonical_request(request.method, target, values, signed_headers, payload_hash)
-    to_sign = signing.string_to_sign(canonical, date)
-    signature = signing.signature(credentials.sk, to_sign)
+    signature = signing.signature(credentials.sk, signing.string_to_sign(canonical, date))
     headers["Authorization"] = signing.authorization(credentials.ak, signed_headers, signature)
-    return Stages(canonical, to_sign)
+    return canonical
 
 
 def body(request: httpx.Request) -> bytes | None:

@@ -161,8 +161,8 @@ def sign(
         if pair is None:
             raise ConfigurationError("no key pair: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK")
         project = project_id or variable("HUAWEICLOUD_SDK_PROJECT_ID") or profile().project_id()
-        stages = signed_request.sign(request, pair, project, datetime.now(UTC))
-    typer.echo(sign_report.report(request, stages))
+        canonical = signed_request.sign(request, pair, project, datetime.now(UTC))
+    typer.echo(sign_report.report(request, canonical))
 
 
 def _request(method: str, url: str, header: list[str], data: str) -> httpx.Request:

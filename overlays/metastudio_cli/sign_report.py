@@ -8,7 +8,7 @@ from shlex import quote
 
 import httpx
 
-from metastudio.signed_request import Stages
+from metastudio.signing import string_to_sign
 
 _SIGNATURE = (
     "$(python3 -c 'import hashlib,hmac,os;"
@@ -16,26 +16,27 @@ _SIGNATURE = (
 )
 
 
-def report(request: httpx.Request, stages: Stages) -> str:
+def report(request: httpx.Request, canonical_request: str) -> str:
     """Return the canonical request, the string to sign and the curl command for a signed `request`."""
-    canonical = re.sub(r"^(x-security-token:).*$", r"\1***", stages.canonical_request, flags=re.MULTILINE)
+    canonical = re.sub(r"^(x-security-token:).*$", r"\1***", canonical_request, flags=re.MULTILINE)
+    to_sign = string_to_sign(canonical_request, request.headers["X-Sdk-Date"])
     return "\n".join(
         (
             "# canonical request",
             canonical,
             "",
             "# string to sign; its last line is the hash of the canonical request",
-            stages.string_to_sign,
+            to_sign,
             "",
             "# the same request; the secret key comes from HUAWEICLOUD_SDK_SK when it runs, within 15 minutes from now",
-            _curl(request, stages),
+            _curl(request, to_sign),
         )
     )
 
 
-def _curl(request: httpx.Request, stages: Stages) -> str:
+def _curl(request: httpx.Request, to_sign: str) -> str:
     parts = [f"curl --path-as-is --request {quote(request.method)} {quote(str(request.url))}"]
-    parts += [f"--header {_header(name, value, stages)}" for name, value in _headers(request)]
+    parts += [f"--header {_header(name, value, to_sign)}" for name, value in _headers(request)]
     if request.content:
         parts.append(f"--data-binary {quote(request.content.decode())}")
     return " \\\n  ".join(parts)
@@ -45,10 +46,10 @@ def _headers(request: httpx.Request) -> list[tuple[str, str]]:
     return [(name, value) for name, value in request.headers.items() if name != "content-length"]
 
 
-def _header(name: str, value: str, stages: Stages) -> str:
+def _header(name: str, value: str, to_sign: str) -> str:
     if name == "authorization":
         claim = value.rpartition("Signature=")[0]
-        return f'"{name}: {claim}Signature={_SIGNATURE.format(to_sign=_python_bytes(stages.string_to_sign))}"'
+        return f'"{name}: {claim}Signature={_SIGNATURE.format(to_sign=_python_bytes(to_sign))}"'
     if name == "x-security-token":
         return f'"{name}: $HUAWEICLOUD_SDK_SECURITY_TOKEN"'
     return quote(f"{name}: {value}")

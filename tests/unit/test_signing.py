@@ -322,7 +322,7 @@ def test_one_request_leaves_nothing_behind_for_the_next(wire: Wire) -> None:
 @pytest.mark.parametrize(("ours", "sent"), [(None, "theirs"), ("theirs", "theirs"), ("ours", "ours")])
 def test_a_project_id_that_is_there_is_signed_and_only_another_one_takes_its_place(ours: str | None, sent: str) -> None:
     request = httpx.Request("GET", "https://service.example.com/", headers={"X-Project-Id": "theirs"})
-    stages = sign(request, Credentials("AK", "SK"), ours, datetime(2026, 1, 2, tzinfo=UTC))
+    canonical_request = sign(request, Credentials("AK", "SK"), ours, datetime(2026, 1, 2, tzinfo=UTC))
 
     assert request.headers.get_list("X-Project-Id") == [sent]
-    assert f"\nx-project-id:{sent}\n" in stages.canonical_request
+    assert f"\nx-project-id:{sent}\n" in canonical_request
