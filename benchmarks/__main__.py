@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 from . import fresh, queries, report, server, signatures, waiting
 
@@ -30,15 +31,22 @@ def main() -> None:
         waits = {
             jobs: (_wait(jobs, environments["metastudio"]), waiting.fixed_loop(jobs)) for jobs in (100, 1000, 10000)
         }
-    results = report.Results(queried, signed, started, waits)
+        costs = {jobs: _cost(jobs, environments["metastudio"]) for jobs in (100, 10000)}
+    results = report.Results(queried, signed, started, waits, costs)
     print(report.text(results))
     if not quick:
         _write(results, fresh.ROOT / "docs")
 
 
-def _wait(jobs: int, environment: fresh.Environment) -> waiting.Wait:
+def _cost(jobs: int, environment: fresh.Environment) -> float:
+    # A quota in proportion to the jobs: each is asked for equally often, however many there are.
+    runs = [_wait(jobs, environment, jobs / 10, 100.0) for _ in range(max(1, 1000 // jobs))]
+    return median(run.cpu for run in runs)
+
+
+def _wait(jobs: int, environment: fresh.Environment, *options: float) -> waiting.Wait:
     # In the environment without extras, whose memory is to be measured.
-    command = [str(environment.python), "-m", f"{__package__}.waiting", str(jobs)]
+    command = [str(environment.python), "-m", f"{__package__}.waiting", str(jobs), *map(str, options)]
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=fresh.ROOT, env=queries.environment())
     return waiting.Wait(*json.loads(run.stdout))
 

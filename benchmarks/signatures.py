@@ -22,13 +22,15 @@ HOST = "metastudio.cn-north-4.myhuaweicloud.com"
 _KEYS = Credentials(AK, SK)
 _SIGNER = Signer(_KEYS)
 _THEIR_AGENT = "huaweicloud-usdk-python/3.0; os/Linux##1_SMP_PREEMPT#x86_64 python/3.11.7 impl/CPython; app/0123456789"
-_OUR_HEADERS = {
-    "Accept": "*/*",
-    "Accept-Encoding": "identity",
-    "Connection": "keep-alive",
-    "User-Agent": "metastudio/1",
-    "X-Project-Id": PROJECT_ID,
-}
+_OUR_HEADERS = httpx.Headers(
+    {
+        "Host": HOST,
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+        "User-Agent": "metastudio/1",
+        "X-Project-Id": PROJECT_ID,
+    }
+)
 
 
 def _official_request() -> SdkRequest:
@@ -38,8 +40,10 @@ def _official_request() -> SdkRequest:
 
 
 def _request() -> httpx.Request:
-    # The same: what our client has on a request when it comes to sign it.
-    return httpx.Request("GET", f"https://{HOST}{PATH}", headers=_OUR_HEADERS)
+    # The same: what our client has on a request when it comes to sign it, made as our client makes it.
+    request = httpx.Request("GET", f"https://{HOST}{PATH}", headers=_OUR_HEADERS, stream=httpx.ByteStream(b""))
+    request.read()
+    return request
 
 
 def _sign(request: httpx.Request) -> None:

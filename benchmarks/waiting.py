@@ -50,18 +50,18 @@ class _Loop(asyncio.SelectorEventLoop):
         return self._virtual.now
 
 
-def _ends(jobs: int) -> dict[str, float]:
+def _ends(jobs: int, longest: float) -> dict[str, float]:
     seeded = random.Random(jobs)
-    return {f"job-{number:05}": seeded.uniform(0, LONGEST) for number in range(jobs)}
+    return {f"job-{number:05}": seeded.uniform(0, longest) for number in range(jobs)}
 
 
-def ours(jobs: int) -> Wait:
+def ours(jobs: int, quota: float = QUOTA, longest: float = LONGEST) -> Wait:
     """Wait with `wait_many`."""
     import httpx
 
     from metastudio import AsyncMetaStudio, Credentials
 
-    ends, delays, requests = _ends(jobs), list[float](), 0
+    ends, delays, requests = _ends(jobs, longest), list[float](), 0
     loop = _Loop()
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -78,7 +78,7 @@ def ours(jobs: int) -> Wait:
             credentials=Credentials(AK, SK),
             transport=httpx.MockTransport(answer),
         ) as studio:
-            async for outcome in studio.short_jobs.wait_many(ends, timeout=20 * LONGEST, rate=QUOTA):
+            async for outcome in studio.short_jobs.wait_many(ends, timeout=20 * longest, rate=quota):
                 delays.append(loop.time() - ends[outcome.job_id])
 
     started = time.process_time()
@@ -91,7 +91,7 @@ def ours(jobs: int) -> Wait:
 
 def fixed_loop(jobs: int) -> Wait:
     """Wait with the loop that one writes first."""
-    running, delays, requests, now = _ends(jobs), list[float](), 0, 0.0
+    running, delays, requests, now = _ends(jobs, LONGEST), list[float](), 0, 0.0
     while running:
         next_round = now + _PERIOD
         for job_id, end in list(running.items()):
@@ -109,4 +109,4 @@ def _peak() -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(ours(int(sys.argv[1]))))
+    print(json.dumps(ours(int(sys.argv[1]), *map(float, sys.argv[2:]))))

@@ -51,7 +51,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         try:
             answer = await session.request(
                 request.method,
-                _url(request.url),
+                URL(str(request.url), encoded=True),
                 headers=[(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw],
                 data=await request.aread() or None,
                 allow_redirects=False,
@@ -60,7 +60,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             body = await answer.read()  # and lets the connection go, whatever happens
         except (TimeoutError, aiohttp.ClientError) as error:
             raise _translated(error) from error
-        stream, extensions = httpx.ByteStream(body), {CONTENT: body}
+        reason = (answer.reason or "").encode()
+        extensions = {CONTENT: body, "http_version": b"HTTP/1.1", "reason_phrase": reason}
+        stream = httpx.ByteStream(body)
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=stream, extensions=extensions)
 
     async def aclose(self) -> None:
@@ -82,12 +84,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 @lru_cache(maxsize=16)
 def _timeout(pool: float | None, connect: float | None, read: float | None) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(connect=pool, sock_connect=connect, sock_read=read)
-
-
-def _url(url: httpx.URL) -> URL:
-    path, _, query = url.raw_path.decode("ascii").partition("?")
-    authority = url.netloc.decode("ascii")
-    return URL.build(scheme=url.scheme, authority=authority, path=path, query_string=query, encoded=True)
 
 
 async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -42,7 +42,9 @@ def smooth(response: httpx.Response) -> None:
 
 def is_read_first(response: httpx.Response) -> bool:
     """Return whether decoding may fail, or the auth flow reads the answer, which has no limit."""
-    return not response.is_stream_consumed and (response.is_client_error or "Content-Encoding" in response.headers)
+    # Not `"Content-Encoding" in response.headers`: httpx would first find out how the headers are encoded.
+    encoded = b"content-encoding" in [name.lower() for name, _ in response.headers.raw]
+    return not response.is_stream_consumed and (encoded or response.is_client_error)
 
 
 def refill(response: httpx.Response, raw: bytes) -> None:

@@ -56,21 +56,21 @@ class AkSkAuth(SteppedAuth):
     def _steps(self, request: httpx.Request) -> Steps[None]:
         """Authenticate `request` and send it."""
         _refuse_plain_http(request)
-        credentials = self._current_credentials()
-        state = lockout.of(credentials, request.url.netloc)
+        credentials, endpoint = self._current_credentials(), request.url.netloc
+        state = lockout.of(credentials, endpoint)
         while (outcome := state.enter(request)) is not None:
             if refusal := (yield from wait(outcome)):
                 raise attrs.evolve(refusal, hint=_REFUSED_BEFORE)
         try:
-            response = yield from send(self._signed(request, credentials))
-            if self._corrects_clock(request, response):
-                response = yield from send(self._signed(request, self._current_credentials()))
+            response = yield from send(self._signed(request, credentials, endpoint))
+            if not response.is_success and self._corrects_clock(request, response):
+                response = yield from send(self._signed(request, self._current_credentials(), endpoint))
             _note(state, response)
         finally:
             state.left(request)
 
-    def _signed(self, request: httpx.Request, credentials: Credentials) -> httpx.Request:
-        offset = self._offsets.get(request.url.netloc, timedelta())
+    def _signed(self, request: httpx.Request, credentials: Credentials, endpoint: bytes) -> httpx.Request:
+        offset = self._offsets.get(endpoint, timedelta())
         sign(request, credentials, self._project_id, self._now() + offset)
         return request
 

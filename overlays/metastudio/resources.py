@@ -1,10 +1,10 @@
 """What every resource shares: running a generated operation with its retries, once for each loop."""
 
 import random as random_numbers
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextvars import Token
 from time import monotonic, sleep
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
@@ -17,6 +17,8 @@ from .errors import MetaStudioError
 from .retries import Attempts, current
 
 T = TypeVar("T")
+
+_MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)  # what generated code raises
 
 
 @attrs.define(kw_only=True)
@@ -53,7 +55,7 @@ class Resource(_Resource):
         """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""
         while True:
             try:
-                with _attempt(attempts):
+                with _Attempt(attempts):
                     return _expect(kind, send())
             except MetaStudioError as error:
                 delay = attempts.delay(error)
@@ -83,28 +85,29 @@ class AsyncResource(_Resource):
         """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""
         while True:
             try:
-                with _attempt(attempts):
+                with _Attempt(attempts):
                     return _expect(kind, await send())
             except MetaStudioError as error:
                 delay = attempts.delay(error)
             await self.sleep(delay)
 
 
-@contextmanager
-def _attempt(attempts: Attempts) -> Iterator[None]:
-    """Tell the border which call this is; turn what generated code raises on a wrong shape into our error."""
-    attempts.response = None
-    token = current.set(attempts)
-    try:
-        yield
-    except MetaStudioError:
-        raise
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if attempts.response is None:  # nothing was read yet: not the answer's fault
-            raise
-        raise validation_error(attempts.response, "the answer does not have the shape of the contract") from error
-    finally:
-        current.reset(token)
+@attrs.define
+class _Attempt:
+    """Tells the border which call this is; turns what generated code raises on a wrong shape into our error."""
+
+    _call: Attempts
+    _outer: Token[Attempts | None] = attrs.field(init=False)
+
+    def __enter__(self) -> None:
+        self._outer = current.set(self._call)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        current.reset(self._outer)
+        # Not kept any longer: the timers of this attempt keep its context, and with it the call, for a while.
+        response, self._call.response = self._call.response, None
+        if response is not None and isinstance(error, _MISSHAPEN) and not isinstance(error, MetaStudioError):
+            raise validation_error(response, "the answer does not have the shape of the contract") from error
 
 
 def _expect(kind: type[T], answer: object) -> T:

@@ -6,9 +6,9 @@ only makes an answer readable for both.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing, closing
-from functools import cached_property
+from functools import cached_property, lru_cache
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -36,10 +36,14 @@ class SyncClient(httpx.Client):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, event_hooks={"response": [_smooth]})
+        del self.headers["Connection"]  # HTTP/1.1 keeps connections alive unasked
+        self.absolute = _absolute(self.base_url)
 
-    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Build a request; `url` may be a path, as in generated code."""
-        return super().build_request(method, _absolute(self.base_url, url), **options)
+    def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        """Build and send a request; `url` may be a path, as in generated code."""
+        if (request := _simple(self, method, url, options)) is not None:
+            return self.send(request)
+        return super().request(method, url, **options)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
@@ -63,10 +67,14 @@ class AsyncClient(httpx.AsyncClient):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, event_hooks={"response": [_smooth_async]})
+        del self.headers["Connection"]  # HTTP/1.1 keeps connections alive unasked
+        self.absolute = _absolute(self.base_url)
 
-    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Build a request; `url` may be a path, as in generated code."""
-        return super().build_request(method, _absolute(self.base_url, url), **options)
+    async def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        """Build and send a request; `url` may be a path, as in generated code."""
+        if (request := _simple(self, method, url, options)) is not None:
+            return await self.send(request)
+        return await super().request(method, url, **options)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
@@ -76,8 +84,7 @@ class AsyncClient(httpx.AsyncClient):
         try:
             async with asyncio.timeout(_limit(request)) as limit:
                 response = await super().send(request, **options | {"stream": True})
-                async with aclosing(response):
-                    raw = None if response.is_stream_consumed else await _raw(response)
+                raw = None if response.is_stream_consumed else await _raw(response)
         except httpx.RequestError as error:
             failure = _connection_error(request, error, started)
         except TimeoutError:
@@ -89,21 +96,38 @@ class AsyncClient(httpx.AsyncClient):
         raise failure  # as above
 
 
-class _Printable(str):
-    """A URL that was looked at as a whole. httpx looks at each character by itself, which takes longer than to sign."""
+def _simple(
+    client: SyncClient | AsyncClient, method: str, url: httpx.URL | str, options: dict[str, Any]
+) -> httpx.Request | None:
+    """Build a GET of a path, as generated code asks for it; None: httpx is to build what is asked for.
 
-    __slots__ = ()
+    It would be the same, but to merge nothing into nothing takes httpx longer than to sign twice.
+    """
+    simple = method == "get" and isinstance(url, str) and url.startswith("/") and options.keys() <= {"headers"}
+    if not simple or client.params or client.cookies:
+        return None
+    url = client.absolute(cast("str", url))
+    headers, extensions = _with_host(url.netloc, *client.headers.raw), {"timeout": client.timeout.as_dict()}
+    request = httpx.Request("GET", url, headers=headers, stream=httpx.ByteStream(b""), extensions=extensions)
+    if given := options.get("headers"):
+        request.headers.update(given)
+    request.read()
+    return request
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
+
+def _absolute(base: httpx.URL) -> Callable[[str], httpx.URL]:
+    """Return what makes a URL of a path, and remembers it: who waits for a job asks for it many times.
+
+    To parse a URL takes a tenth of a query. Remembered, each takes 0.8 kB.
+    """
+    root = str(base).rstrip("/")
+    return lru_cache(maxsize=10_000)(lambda path: httpx.URL(root + path))
 
 
-def _absolute(base: httpx.URL, url: httpx.URL | str) -> httpx.URL | str:
-    """Return a path as a URL: what is relative, httpx parses twice."""
-    if not isinstance(url, str) or not url.startswith("/"):
-        return url
-    absolute = str(base).rstrip("/") + url
-    return _Printable(absolute) if absolute.isascii() and absolute.isprintable() else absolute
+@lru_cache(maxsize=16)  # a client's headers are always the same
+def _with_host(host: bytes, *headers: tuple[bytes, bytes]) -> httpx.Headers:
+    is_there = any(name.lower() == b"host" for name, _ in headers)
+    return httpx.Headers(headers if is_there else [(b"Host", host), *headers])
 
 
 def _limit(request: httpx.Request) -> float | None:
@@ -127,8 +151,10 @@ def _in_time(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 async def _raw(response: httpx.Response) -> bytes:
-    content = cast("bytes | None", response.extensions.pop(answers.CONTENT, None))
-    return b"".join([part async for part in response.aiter_raw()]) if content is None else content
+    if (content := response.extensions.pop(answers.CONTENT, None)) is not None:
+        return cast("bytes", content)  # there is nothing to close
+    async with aclosing(response):
+        return b"".join([part async for part in response.aiter_raw()])
 
 
 def _smooth(response: httpx.Response) -> None:
