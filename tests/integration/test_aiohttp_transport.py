@@ -61,3 +61,9 @@ def test_no_header_is_added(server: RawServer) -> None:
     send(request)
     sent = [tuple(line.split(b": ")) for line in server.requests[0].splitlines()[1:-1]]
     assert sent == request.headers.raw
+
+
+def test_instrumentation_sees_what_httpx_would_show_it(server: RawServer) -> None:
+    server.answer(b"{}", "200 Fine")
+    response = send(httpx.Request("GET", server.url))
+    assert (response.http_version, response.reason_phrase) == ("HTTP/1.1", "Fine")

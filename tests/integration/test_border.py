@@ -1,6 +1,7 @@
 """What comes back when the other side answers with something else than the contract: a typed, printable error."""
 
 import asyncio
+import gc
 import gzip
 import json
 import pickle
@@ -28,6 +29,8 @@ from metastudio import (
     PermissionDeniedError,
     RateLimitError,
 )
+from metastudio.aiohttp_transport import AiohttpTransport
+from metastudio.answers import CleanResponse
 from metastudio_client.types import UNSET
 from raw_server import RawServer
 
@@ -443,6 +446,95 @@ def test_and_refuses_what_httpx_refuses(server: RawServer, raw_options: dict[str
     with MetaStudio(**raw_options) as studio, pytest.raises(httpx.InvalidURL, match="non-printable"):
         studio.client.get_httpx_client().get("/v1/a\nb")
     assert server.requests == []
+
+
+def untouched(client: httpx.Client | httpx.AsyncClient) -> None:
+    """As the client comes."""
+
+
+def with_a_cookie(client: httpx.Client | httpx.AsyncClient) -> None:
+    client.cookies.set("a", "b")
+
+
+def with_a_parameter(client: httpx.Client | httpx.AsyncClient) -> None:
+    client.params = httpx.QueryParams(a="b")
+
+
+def with_another_host(client: httpx.Client | httpx.AsyncClient) -> None:
+    client.headers["host"] = "other.example.com"
+
+
+def with_another_timeout(client: httpx.Client | httpx.AsyncClient) -> None:
+    client.timeout = httpx.Timeout(1, connect=None)
+
+
+@pytest.mark.parametrize("studio_class", [MetaStudio, AsyncMetaStudio])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/a b\xfc", "/v1/%2F?a=b%20c", "jobs"])
+@pytest.mark.parametrize("headers", [None, {}, {"X-App-UserId": "u"}, {"user-agent": "mine", "Host": "h"}])
+@pytest.mark.parametrize(
+    "change", [untouched, with_a_cookie, with_a_parameter, with_another_host, with_another_timeout]
+)
+def test_a_get_of_generated_code_is_the_request_that_httpx_would_make(
+    raw_options: dict[str, Any],
+    studio_class: type[MetaStudio | AsyncMetaStudio],
+    path: str,
+    headers: dict[str, str] | None,
+    change: Callable[[httpx.Client | httpx.AsyncClient], None],
+) -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, content=JOB)
+
+    options: dict[str, Any] = {} if headers is None else {"headers": headers}
+    unsigned = raw_options | {"credentials": None, "auth": httpx.Auth()}
+    studio = studio_class(**unsigned, transport=httpx.MockTransport(answer))
+    for _ in range(2):  # the second time, its URL is known
+        if isinstance(studio, MetaStudio):
+            client: httpx.Client | httpx.AsyncClient = studio.client.get_httpx_client()
+            change(client)
+            studio.client.get_httpx_client().request("get", path, **options)
+        else:
+            client = studio.client.get_async_httpx_client()
+            change(client)
+            asyncio.run(client.request("get", path, **options))
+        expected = client.build_request("get", path, **options)  # httpx's own
+
+        request = sent.pop()
+        assert (request.method, request.url, request.content) == (expected.method, expected.url, expected.content)
+        assert request.headers.raw == expected.headers.raw
+        assert request.extensions == expected.extensions
+
+
+def test_no_header_is_sent_that_need_not_be(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answer(JOB)
+    connect(**raw_options).show("j")
+    first, *others = [line.partition(b":")[0].decode() for line in server.requests[0].splitlines()[1:-1]]
+    assert first == "Host"
+    signature = ["Authorization", "X-Project-Id", "X-Sdk-Date"]
+    assert sorted(others) == sorted(["Accept", "Accept-Encoding", "User-Agent", *signature])
+
+
+def responses() -> int:
+    return sum(type(each) is CleanResponse for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("transport_class", [AiohttpTransport, None])
+def test_an_answer_is_let_go_with_its_call_and_not_kept_by_its_timers(
+    server: RawServer, raw_options: dict[str, Any], transport_class: type[AiohttpTransport] | None
+) -> None:
+    async def main() -> int:
+        asyncio.get_running_loop().call_later(1, int)  # behind a timer that is to come, asyncio keeps cancelled ones
+        transport = transport_class() if transport_class else None
+        async with AsyncMetaStudio(**raw_options, transport=transport) as studio:
+            gc.collect()
+            before = responses()
+            await studio.short_jobs.show("j")
+            return responses() - before
+
+    server.answer(JOB)
+    assert asyncio.run(main()) == 0
 
 
 def test_a_compressed_answer_of_the_client_itself_is_decoded_once(

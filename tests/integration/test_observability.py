@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -218,6 +219,27 @@ def test_a_span_says_what_was_sent_and_answered(
     assert (span["error"], span["client"]) == (False, True)
     # The trace goes on at the server: the header was added to the signed request and did not spoil its signature.
     assert json_trace_id(span) in sandbox.exchanges[-1].headers["traceparent"]
+
+
+@BOTH
+def test_a_tool_that_wraps_the_clients_of_httpx_sees_every_request(
+    show: Show, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[httpx.Request] = []
+    client: type[httpx.Client | httpx.AsyncClient]
+    for client in (httpx.Client, httpx.AsyncClient):  # as Sentry and Datadog do
+
+        def watched(
+            self: Any, request: httpx.Request, *, _send: Callable[..., Any] = client.send, **options: Any
+        ) -> Any:
+            seen.append(request)
+            return _send(self, request, **options)
+
+        monkeypatch.setattr(client, "send", watched)
+
+    show(**options)
+
+    assert [request.method for request in seen] == ["GET"]
 
 
 def json_trace_id(span: dict[str, Any]) -> str:
