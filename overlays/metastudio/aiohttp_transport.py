@@ -1,6 +1,6 @@
 """`AiohttpTransport`: aiohttp beneath httpx, for many requests in flight. Needs the extra `aiohttp`.
 
-It takes about six tenths of the CPU time of our own connections upon httpx; see docs/speed.md.
+It takes about half of the CPU time of our own connections upon httpx; see docs/speed.md.
 """
 
 import ssl
