@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
 
 from yarl import URL  # aiohttp's own
 
-from .answers import CONTENT
+from .answers import WholeResponse
 
 # The first that fits.
 _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
@@ -26,7 +26,6 @@ _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] =
     (aiohttp.ClientOSError, httpx.ReadError),
     (aiohttp.ClientError, httpx.RemoteProtocolError),
 )
-_SENT_AS_GIVEN: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # httpx has decided on them
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -48,22 +47,24 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """Send `request`; raises httpx's errors."""
         session = self._session = self._session or self._new_session()
         limits = request.extensions.get("timeout", {})
+        content = await request.aread() or None
         try:
             answer = await session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                headers=[(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw],
-                data=await request.aread() or None,
+                data=content,
+                chunked=True if content and "Transfer-Encoding" in request.headers else None,
+                skip_auto_headers=None if request.method == "GET" else ("Content-Type",),  # added to what has none
                 allow_redirects=False,
                 timeout=_timeout(limits.get("pool"), limits.get("connect"), limits.get("read")),
+                middlewares=(_as_given(request),),
             )
             body = await answer.read()  # and lets the connection go, whatever happens
         except (TimeoutError, aiohttp.ClientError) as error:
             raise _translated(error) from error
         reason = (answer.reason or "").encode()
-        extensions = {CONTENT: body, "http_version": b"HTTP/1.1", "reason_phrase": reason}
-        stream = httpx.ByteStream(body)
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=stream, extensions=extensions)
+        extensions = {"http_version": b"HTTP/1.1", "reason_phrase": reason}
+        return WholeResponse(answer.status, answer.raw_headers, body, extensions=extensions)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -76,8 +77,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             connector=aiohttp.TCPConnector(limit=self._limit, ssl=self._ssl),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            skip_auto_headers=_SENT_AS_GIVEN,
-            middlewares=(_sent_once,),
         )
 
 
@@ -86,12 +85,20 @@ def _timeout(pool: float | None, connect: float | None, read: float | None) -> a
     return aiohttp.ClientTimeout(connect=pool, sock_connect=connect, sock_read=read)
 
 
-async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    # A lost connection makes aiohttp send the same request again, unless it is told as something that it does not know.
-    try:
-        return await send(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _translated(error) from error
+def _as_given(given: httpx.Request) -> aiohttp.ClientMiddlewareType:
+    """Return what sends the headers of `given` and no others, and sends them once."""
+    headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in given.headers.raw]
+
+    async def send_as_given(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.headers.clear()  # of aiohttp's own; to tell it beforehand which it is not to add takes longer
+        request.headers.extend(headers)
+        try:
+            return await send(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            # These would make aiohttp send the request again; what it does not know, it leaves alone.
+            raise _translated(error) from error
+
+    return send_as_given
 
 
 def _translated(error: Exception) -> httpx.TransportError:

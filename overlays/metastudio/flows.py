@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Generator
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import httpx
 
@@ -57,27 +57,37 @@ class SteppedAuth(httpx.Auth):
         finally:
             steps.close()
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+    def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Authenticate `request`; httpx calls this for `httpx.AsyncClient`."""
-        steps = self._steps(request)
-        try:
-            step = next(steps)
-            while True:
-                if isinstance(step, httpx.Request):
-                    response = yield step
-                    if response.is_client_error:
-                        await response.aread()
-                    step = steps.send(response)
-                else:
-                    import asyncio
+        return _AsyncFlow(self._steps(request))
 
-                    # The outcome is shared: asyncio.wait does not cancel it when this task is cancelled.
-                    await asyncio.wait([asyncio.wrap_future(step)], timeout=_WAIT_SECONDS)
-                    step = steps.send(_result(step, 0))
+
+class _AsyncFlow(AsyncGenerator[httpx.Request, httpx.Response]):
+    """As `sync_auth_flow`; a class, since an event loop keeps book of generators for longer than it takes to sign."""
+
+    def __init__(self, steps: Steps[None]) -> None:
+        self._steps = steps
+
+    async def asend(self, response: httpx.Response | None) -> httpx.Request:
+        if response is not None and response.is_client_error:
+            await response.aread()
+        try:
+            step = self._steps.send(response)
+            while not isinstance(step, httpx.Request):
+                import asyncio
+
+                # The outcome is shared: asyncio.wait does not cancel it when this task is cancelled.
+                await asyncio.wait([asyncio.wrap_future(step)], timeout=_WAIT_SECONDS)
+                step = self._steps.send(_result(step, 0))
         except StopIteration:
-            return
-        finally:
-            steps.close()
+            raise StopAsyncIteration from None
+        return step
+
+    async def athrow(self, *error: Any) -> httpx.Request:
+        return cast("httpx.Request", self._steps.throw(*error))  # no step goes on after an error: it is raised
+
+    async def aclose(self) -> None:
+        self._steps.close()
 
 
 def _seconds() -> float:

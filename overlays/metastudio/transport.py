@@ -29,6 +29,20 @@ class _NoCookies(httpx.Cookies):
         pass
 
 
+class _Get(httpx.Request):
+    """Has no content: nothing has to be read to know that."""
+
+    @property
+    def content(self) -> bytes:
+        return b""
+
+    def read(self) -> bytes:
+        return b""
+
+    async def aread(self) -> bytes:
+        return b""
+
+
 class SyncClient(httpx.Client):
     """`httpx.Client` with the border around `send`."""
 
@@ -37,7 +51,7 @@ class SyncClient(httpx.Client):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, event_hooks={"response": [_smooth]})
         del self.headers["Connection"]  # HTTP/1.1 keeps connections alive unasked
-        self.absolute = _absolute(self.base_url)
+        self.host, self.absolute = self.base_url.netloc, _absolute(self.base_url)
 
     def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
         """Build and send a request; `url` may be a path, as in generated code."""
@@ -68,7 +82,7 @@ class AsyncClient(httpx.AsyncClient):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, event_hooks={"response": [_smooth_async]})
         del self.headers["Connection"]  # HTTP/1.1 keeps connections alive unasked
-        self.absolute = _absolute(self.base_url)
+        self.host, self.absolute = self.base_url.netloc, _absolute(self.base_url)
 
     async def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
         """Build and send a request; `url` may be a path, as in generated code."""
@@ -107,11 +121,10 @@ def _simple(
     if not simple or client.params or client.cookies:
         return None
     url = client.absolute(cast("str", url))
-    headers, extensions = _with_host(url.netloc, *client.headers.raw), {"timeout": client.timeout.as_dict()}
-    request = httpx.Request("GET", url, headers=headers, stream=httpx.ByteStream(b""), extensions=extensions)
+    headers, extensions = _with_host(client.host, *client.headers.raw), {"timeout": client.timeout.as_dict()}
+    request = _Get("GET", url, headers=headers, stream=answers.NOTHING, extensions=extensions)
     if given := options.get("headers"):
         request.headers.update(given)
-    request.read()
     return request
 
 
@@ -151,8 +164,8 @@ def _in_time(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 async def _raw(response: httpx.Response) -> bytes:
-    if (content := response.extensions.pop(answers.CONTENT, None)) is not None:
-        return cast("bytes", content)  # there is nothing to close
+    if isinstance(response, answers.WholeResponse):
+        return response.content  # there is nothing to close
     async with aclosing(response):
         return b"".join([part async for part in response.aiter_raw()])
 

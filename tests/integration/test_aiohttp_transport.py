@@ -1,6 +1,7 @@
 """What `AiohttpTransport` says when the other side does not speak HTTP, and what it asks of aiohttp."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -55,12 +56,37 @@ def test_the_address_goes_out_as_it_was_signed(server: RawServer, target: str) -
     assert server.requests[0].startswith(f"GET {target} HTTP/1.1\r\n".encode())
 
 
-def test_no_header_is_added(server: RawServer) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_header_is_added(server: RawServer, method: str) -> None:
     server.answer(b"{}")
-    request = httpx.Request("GET", server.url, headers={"X-A": "a"})
+    request = httpx.Request(method, server.url, headers={"X-A": "a"})
     send(request)
     sent = [tuple(line.split(b": ")) for line in server.requests[0].splitlines()[1:-1]]
     assert sent == request.headers.raw
+
+
+def test_a_body_without_a_length_goes_out_in_chunks() -> None:
+    received: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.extend([await reader.readuntil(b"\r\n\r\n"), await reader.readuntil(b"0\r\n\r\n")])
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"hello "
+        yield b"world"
+
+    async def post() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        async with server, httpx.AsyncClient(transport=AiohttpTransport()) as client:
+            await client.post(f"http://{host}:{port}", content=pieces())
+
+    asyncio.run(post())
+    assert b"Transfer-Encoding: chunked" in received[0]
+    assert b"Content-Length" not in received[0]
+    assert received[1] == b"b\r\nhello world\r\n0\r\n\r\n"
 
 
 def test_instrumentation_sees_what_httpx_would_show_it(server: RawServer) -> None:

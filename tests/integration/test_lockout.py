@@ -307,3 +307,25 @@ def test_waiting_for_another_one_ends_in_a_client_that_is_not_ours(
     ):
         client.get(server.url)
     assert server.requests == []
+
+
+@pytest.mark.parametrize("left", ["closed", "with an error"])
+def test_a_flow_that_is_left_lets_the_next_one_go_ahead(left: str) -> None:
+    auth = AkSkAuth(Credentials("LEFTFLOW" + left.upper().replace(" ", ""), "sk"))
+    request = httpx.Request("GET", "http://127.0.0.1:9/")
+
+    async def leave() -> object:
+        flow = auth.async_auth_flow(request)
+        assert "Authorization" in (await anext(flow)).headers
+        if left == "closed":
+            await flow.aclose()
+        else:
+            with pytest.raises(KeyError):
+                await flow.athrow(KeyError())
+        return flow
+
+    async def both() -> None:
+        _kept = await leave()  # it is not Python that closes the flow
+        await asyncio.wait_for(leave(), 5)
+
+    asyncio.run(both())
