@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
 
 from yarl import URL  # aiohttp's own
 
-from .answers import WholeResponse
+from .answers import CONTENT
 
 # The first that fits.
 _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
@@ -54,7 +54,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 URL(str(request.url), encoded=True),
                 data=content,
                 chunked=True if content and "Transfer-Encoding" in request.headers else None,
-                skip_auto_headers=None if request.method == "GET" else ("Content-Type",),  # added to what has none
+                skip_auto_headers=None if request.method == "GET" else ("Content-Type",),  # else added late, to a POST
                 allow_redirects=False,
                 timeout=_timeout(limits.get("pool"), limits.get("connect"), limits.get("read")),
                 middlewares=(_as_given(request),),
@@ -63,8 +63,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         except (TimeoutError, aiohttp.ClientError) as error:
             raise _translated(error) from error
         reason = (answer.reason or "").encode()
-        extensions = {"http_version": b"HTTP/1.1", "reason_phrase": reason}
-        return WholeResponse(answer.status, answer.raw_headers, body, extensions=extensions)
+        extensions = {CONTENT: body, "http_version": b"HTTP/1.1", "reason_phrase": reason}
+        stream = httpx.ByteStream(body)
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=stream, extensions=extensions)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -8,30 +8,26 @@ import httpx
 from .errors import APIResponseValidationError, status_error
 from .retries import current
 
-NOTHING: Final = httpx.ByteStream(b"")
+#: The extension in which a transport that has read an answer hands its content on: to go through a stream takes longer.
+CONTENT: Final = "metastudio.content"
+
+_NOTHING: Final = httpx.ByteStream(b"")
 
 
-class WholeResponse(httpx.Response):
-    """A response that was read whole, by a transport or at the border: to go through a stream takes longer.
-
-    Args:
-        status_code: As in httpx.
-        headers: As in httpx.
-        content: What came; decoded at the border, where its JSON becomes an object without nulls.
-        options: As in httpx.
-    """
+class CleanResponse(httpx.Response):
+    """A response that was read whole and decoded, and whose JSON is an object without nulls."""
 
     payload: dict[str, Any]
 
-    def __init__(self, status_code: int, headers: Any, content: bytes, **options: Any) -> None:
+    def __init__(self, status_code: int, headers: httpx.Headers, content: bytes, request: httpx.Request) -> None:
         # As a stream: what httpx gets as content, it puts through its decoders at once.
-        super().__init__(status_code, headers=headers, stream=httpx.ByteStream(content), **options)
-        self.body = content
+        super().__init__(status_code, headers=headers, stream=httpx.ByteStream(content), request=request)
+        self._body = content
 
     @property
     def content(self) -> bytes:
-        """The content."""
-        return self.body
+        """The decoded content."""
+        return self._body
 
     def json(self, **_: Any) -> Any:
         """Return the JSON object, which was parsed at the border."""
@@ -53,15 +49,12 @@ def is_read_first(response: httpx.Response) -> bool:
 
 def refill(response: httpx.Response, raw: bytes) -> None:
     """Let the answer be read once more, with its content decoded; what cannot be decoded stays as it came."""
-    content = _decoded(response, raw)
-    if isinstance(response, WholeResponse):
-        response.body = content
-    response.stream = httpx.ByteStream(content)
+    response.stream = httpx.ByteStream(_decoded(response, raw))
     response.is_stream_consumed = response.is_closed = False
     response.headers.pop("Content-Encoding", None)
 
 
-def clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> WholeResponse:
+def clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
     """Return a 2xx answer that holds a JSON object.
 
     Args:
@@ -95,16 +88,15 @@ def validation_error(response: httpx.Response, reason: str) -> APIResponseValida
     return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
 
 
-def _read(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> WholeResponse:
-    answer.stream = NOTHING  # httpx's response and its stream hold each other: freed at once, not by a collection
+def _read(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> CleanResponse:
+    headers, content = answer.headers, raw
+    if content is None:  # it was read before, and decoded, by the auth flow or a transport without a stream
+        content = answer.content
+        headers.pop("Content-Encoding", None)
+    answer.stream = _NOTHING  # httpx's response and its stream hold each other: freed at once, not by a collection
     if (location := answer.extensions.get("location")) is not None:
-        answer.headers["Location"] = location
-    if isinstance(answer, WholeResponse):
-        return answer
-    if raw is None:  # it was read before, and decoded, by the auth flow or a transport without a stream
-        raw = answer.content
-        answer.headers.pop("Content-Encoding", None)
-    return WholeResponse(answer.status_code, answer.headers, raw, request=request)
+        headers["Location"] = location
+    return CleanResponse(answer.status_code, headers, content, request)
 
 
 def _decoded(answer: httpx.Response, raw: bytes) -> bytes:

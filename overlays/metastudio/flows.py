@@ -63,7 +63,7 @@ class SteppedAuth(httpx.Auth):
 
 
 class _AsyncFlow(AsyncGenerator[httpx.Request, httpx.Response]):
-    """As `sync_auth_flow`; a class, since an event loop keeps book of generators for longer than it takes to sign."""
+    """As `sync_auth_flow`; not an asynchronous generator, since an event loop spends time to keep book of each."""
 
     def __init__(self, steps: Steps[None]) -> None:
         self._steps = steps

@@ -19,6 +19,7 @@ from .errors import APIConnectionError, APITimeoutError, printable
 from .log import log
 from .retries import current
 
+_NOTHING: Final = httpx.ByteStream(b"")
 _LATE: Final = "the answer is not whole, and the time is up"
 
 
@@ -122,7 +123,7 @@ def _simple(
         return None
     url = client.absolute(cast("str", url))
     headers, extensions = _with_host(client.host, *client.headers.raw), {"timeout": client.timeout.as_dict()}
-    request = _Get("GET", url, headers=headers, stream=answers.NOTHING, extensions=extensions)
+    request = _Get("GET", url, headers=headers, stream=_NOTHING, extensions=extensions)
     if given := options.get("headers"):
         request.headers.update(given)
     return request
@@ -164,8 +165,8 @@ def _in_time(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 async def _raw(response: httpx.Response) -> bytes:
-    if isinstance(response, answers.WholeResponse):
-        return response.content  # there is nothing to close
+    if (content := response.extensions.pop(answers.CONTENT, None)) is not None:
+        return cast("bytes", content)  # there is nothing to close
     async with aclosing(response):
         return b"".join([part async for part in response.aiter_raw()])
 

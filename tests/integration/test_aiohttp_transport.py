@@ -1,6 +1,7 @@
 """What `AiohttpTransport` says when the other side does not speak HTTP, and what it asks of aiohttp."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 
 import httpx
@@ -87,6 +88,17 @@ def test_a_body_without_a_length_goes_out_in_chunks() -> None:
     assert b"Transfer-Encoding: chunked" in received[0]
     assert b"Content-Length" not in received[0]
     assert received[1] == b"b\r\nhello world\r\n0\r\n\r\n"
+
+
+def test_a_client_that_is_not_ours_can_read_the_answer(server: RawServer) -> None:
+    server.answer(gzip.compress(b'{"a": null}'), "200 OK", "Content-Encoding: gzip")
+
+    async def get() -> httpx.Response:
+        async with httpx.AsyncClient(transport=AiohttpTransport()) as client:
+            return await client.get(server.url)
+
+    response = asyncio.run(get())
+    assert (response.content, response.json()) == (b'{"a": null}', {"a": None})
 
 
 def test_instrumentation_sees_what_httpx_would_show_it(server: RawServer) -> None:

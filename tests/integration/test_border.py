@@ -30,7 +30,7 @@ from metastudio import (
     RateLimitError,
 )
 from metastudio.aiohttp_transport import AiohttpTransport
-from metastudio.answers import WholeResponse
+from metastudio.answers import CleanResponse
 from metastudio_client.types import UNSET
 from raw_server import RawServer
 
@@ -517,7 +517,7 @@ def test_no_header_is_sent_that_need_not_be(connect: Connect, server: RawServer,
 
 
 def responses() -> int:
-    return sum(type(each) is WholeResponse for each in gc.get_objects())
+    return sum(type(each) is CleanResponse for each in gc.get_objects())
 
 
 @pytest.mark.parametrize("transport_class", [AiohttpTransport, None])
