@@ -10,7 +10,7 @@ import httpx
 from . import checks, lockout, signing
 from .credentials import Credentials, CredentialsSource, Secret
 from .errors import AuthenticationError, ConfigurationError, status_error
-from .flows import SteppedAuth, Steps, send, wait
+from .flows import SteppedAuth, Steps
 from .http_dates import http_date
 from .log import log
 from .signed_request import body, sign
@@ -53,18 +53,19 @@ class AkSkAuth(SteppedAuth):
         self._now = now
         self._offsets: dict[bytes, timedelta] = {}
 
-    def _steps(self, request: httpx.Request) -> Steps[None]:
+    def _steps(self, request: httpx.Request) -> Steps:
         """Authenticate `request` and send it."""
         _refuse_plain_http(request)
         credentials, endpoint = self._current_credentials(), request.url.netloc
         state = lockout.of(credentials, endpoint)
         while (outcome := state.enter(request)) is not None:
-            if refusal := (yield from wait(outcome)):
+            refusal: AuthenticationError | None = yield outcome
+            if refusal is not None:
                 raise attrs.evolve(refusal, hint=_REFUSED_BEFORE)
         try:
-            response = yield from send(self._signed(request, credentials, endpoint))
+            response: httpx.Response = yield self._signed(request, credentials, endpoint)
             if not response.is_success and self._corrects_clock(request, response):
-                response = yield from send(self._signed(request, self._current_credentials(), endpoint))
+                response = yield self._signed(request, self._current_credentials(), endpoint)
             _note(state, response)
         finally:
             state.left(request)
@@ -115,13 +116,13 @@ class TokenAuth(SteppedAuth):
             raise ConfigurationError("token must be a string or a callable that returns one")
         self._token = token
 
-    def _steps(self, request: httpx.Request) -> Steps[None]:
+    def _steps(self, request: httpx.Request) -> Steps:
         """Authenticate `request` and send it."""
         _refuse_plain_http(request)
-        response = yield from send(self._with_token(request))
+        response: httpx.Response = yield self._with_token(request)
         if callable(self._token) and _is_gateway_error(response, "0307") and body(request) is not None:
             log.warning("The token had to be renewed: sent again with the one that the callable returns now")
-            yield from send(self._with_token(request))
+            yield self._with_token(request)
 
     def _with_token(self, request: httpx.Request) -> httpx.Request:
         request.headers["X-Auth-Token"] = (

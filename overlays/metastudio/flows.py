@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Generator
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, cast
 
 import httpx
 
@@ -13,27 +13,17 @@ from .lockout import Outcome
 # A request that went ahead ends by its own timeouts. This is for an event loop that is blocked and cannot end it.
 _WAIT_SECONDS: Final = 120.0
 
-T = TypeVar("T")
-#: Yields a request to be sent, or an outcome to be waited for; is sent the response, or what the outcome was.
-Steps: TypeAlias = Generator[httpx.Request | Outcome, httpx.Response | AuthenticationError | None, T]
-
-
-def send(request: httpx.Request) -> Steps[httpx.Response]:
-    """Return the response to `request`; a 4xx has been read, since its code may tell what to do."""
-    return cast("httpx.Response", (yield request))
-
-
-def wait(outcome: Outcome) -> Steps[AuthenticationError | None]:
-    """Return what became of another request: the error that it was refused with, or None."""
-    return cast("AuthenticationError | None", (yield outcome))
+#: Yields a request and is sent the response (a 4xx has been read, since its code may tell what to do), or yields an
+#: outcome to wait for and is sent the error that the other request was refused with, or None.
+Steps: TypeAlias = Generator[httpx.Request | Outcome, Any, None]
 
 
 class SteppedAuth(httpx.Auth):
     """Runs the steps of a subclass: only waiting and reading differ between threads and asyncio."""
 
     @abstractmethod
-    def _steps(self, request: httpx.Request) -> Steps[None]:
-        """Authenticate `request` and send it, with the functions above."""
+    def _steps(self, request: httpx.Request) -> Steps:
+        """Authenticate `request` and send it."""
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Authenticate `request`: the flow for code without an event loop."""
@@ -65,7 +55,7 @@ class SteppedAuth(httpx.Auth):
 class _AsyncFlow(AsyncGenerator[httpx.Request, httpx.Response]):
     """As `sync_auth_flow`; not an asynchronous generator, since an event loop spends time to keep book of each."""
 
-    def __init__(self, steps: Steps[None]) -> None:
+    def __init__(self, steps: Steps) -> None:
         self._steps = steps
 
     async def asend(self, response: httpx.Response | None) -> httpx.Request:

@@ -1,9 +1,9 @@
 """Short jobs: the only caller of generated endpoints. An operation is one short method here, once for each loop."""
 
-from collections.abc import AsyncGenerator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable
 from contextlib import aclosing
 from functools import partial
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from metastudio_client import Client
 from metastudio_client.api.short_jobs import show_short_job
@@ -154,8 +154,8 @@ class AsyncShortJobs(AsyncResource):
         # No retries below this: a question that is lost goes back into the queue, and keeps to the pace.
         return await self._show(wait.job_id, self._attempts_within(wait.seconds_left(), max_retries=0))
 
-    async def _show(self, job_id: str, attempts: Attempts) -> ShortJob:
-        return await self._run(partial(show_short_job.asyncio, **_arguments(self, job_id)), ShortJob, attempts)
+    def _show(self, job_id: str, attempts: Attempts) -> Coroutine[Any, Any, ShortJob]:
+        return self._run(partial(show_short_job.asyncio, **_arguments(self, job_id)), ShortJob, attempts)
 
 
 def _arguments(resource: Resource | AsyncResource, job_id: str) -> _Arguments:

@@ -6,7 +6,7 @@ only makes an answer readable for both.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing, closing
 from functools import cached_property, lru_cache
 from time import perf_counter
@@ -64,8 +64,9 @@ class SyncClient(httpx.Client):
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
         started = perf_counter()
         _limit(request)
+        options["stream"] = True
         try:
-            response = super().send(request, **options | {"stream": True})
+            response = super().send(request, **options)
             with closing(response):
                 raw = None if response.is_stream_consumed else b"".join(_in_time(response.iter_raw()))
         except httpx.RequestError as error:
@@ -85,20 +86,21 @@ class AsyncClient(httpx.AsyncClient):
         del self.headers["Connection"]  # HTTP/1.1 keeps connections alive unasked
         self.host, self.absolute = self.base_url.netloc, _absolute(self.base_url)
 
-    async def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
+    def request(self, method: str, url: httpx.URL | str, **options: Any) -> Coroutine[Any, Any, httpx.Response]:
         """Build and send a request; `url` may be a path, as in generated code."""
         if (request := _simple(self, method, url, options)) is not None:
-            return await self.send(request)
-        return await super().request(method, url, **options)
+            return self.send(request)
+        return super().request(method, url, **options)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
         import asyncio
 
         started = perf_counter()
+        options["stream"] = True
         try:
             async with asyncio.timeout(_limit(request)) as limit:
-                response = await super().send(request, **options | {"stream": True})
+                response = await super().send(request, **options)
                 raw = None if response.is_stream_consumed else await _raw(response)
         except httpx.RequestError as error:
             failure = _connection_error(request, error, started)
@@ -151,7 +153,7 @@ def _limit(request: httpx.Request) -> float | None:
     left = max(call.seconds_left(), 0.001)
     timeout = cast("dict[str, float | None]", request.extensions["timeout"])
     limited = {phase: left if limit is None else min(limit, left) for phase, limit in timeout.items()}
-    request.extensions = {**request.extensions, "timeout": limited}
+    request.extensions["timeout"] = limited
     return left
 
 
