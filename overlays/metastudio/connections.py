@@ -57,6 +57,9 @@ class AsyncConnections(httpx.AsyncBaseTransport):
             self._idle.append((connection, _now()))
 
     async def _wait_for_a_free_one(self, seconds: float | None) -> None:
+        if not self._free.locked():
+            await self._free.acquire()  # at once: a timer would cost as much as the signature
+            return
         try:
             async with asyncio.timeout(seconds):
                 await self._free.acquire()
