@@ -24,7 +24,7 @@ def main() -> None:
         _say("Cold start ...")
         started = fresh.measure(url, environments, rounds=3 if quick else 15)
         _say("Signatures ...")
-        signed = signatures.measure(rounds=5 if quick else 25, signatures=500)
+        signed = signatures.measure(rounds=5 if quick else 100, signatures=500)
         _say("Queries ...")
         queried = queries.measure(url, rounds=2 if quick else 7, queries=400 if quick else 800)
         _say("Waiting ...")
