@@ -6,7 +6,6 @@ from typing import Any, Final
 import httpx
 
 from .errors import APIResponseValidationError, status_error
-from .retries import current
 
 #: The extension in which a transport that has read an answer hands its content on: to go through a stream takes longer.
 CONTENT: Final = "metastudio.content"
@@ -69,8 +68,6 @@ def clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> 
     response = _read(request, answer, raw)
     if not response.is_success:
         raise status_error(response)
-    if call := current.get():
-        call.response = response
     try:
         payload = json.loads(response.content)
         response.payload = _without_nulls(payload) if b"null" in response.content else payload

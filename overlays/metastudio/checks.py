@@ -12,7 +12,7 @@ from .errors import ConfigurationError, printable
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 
-_ID: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,1000}")  # of a URL beyond 65,536 characters, httpx makes no request
 #: Seconds: 31 years. What sockets and event loops can wait for is not much longer.
 MAX_NUMBER: Final = 1e9
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
@@ -22,11 +22,12 @@ def path_id(name: str, value: str) -> str:
     """Return `value` if it is one segment of a path that means itself, on the wire and when it is signed.
 
     Raises:
-        ConfigurationError: It is empty, `.` or `..`, or has a character that a URL would have to encode.
+        ConfigurationError: It is empty, `.` or `..`, too long, or has a character that a URL would have to encode.
     """
     if not isinstance(value, str) or not _ID.fullmatch(value) or value in {".", ".."}:
         raise ConfigurationError(
-            f"{name} must be letters, digits and any of . _ ~ - (and not '.' or '..'), not {printable(repr(value), 80)}"
+            f"{name} must be letters, digits and any of . _ ~ -, up to 1,000 of them (and not '.' or '..'), not "
+            f"{printable(repr(value), 80)}"
         )
     return value
 

@@ -6,9 +6,9 @@ from typing import Any, Final, TypeAlias, cast
 
 import httpx
 
-from . import retries
 from .errors import APITimeoutError, AuthenticationError
 from .lockout import Outcome
+from .retries import sending
 
 # A request that went ahead ends by its own timeouts. This is for an event loop that is blocked and cannot end it.
 _WAIT_SECONDS: Final = 120.0
@@ -81,7 +81,7 @@ class _AsyncFlow(AsyncGenerator[httpx.Request, httpx.Response]):
 
 
 def _seconds() -> float:
-    call = retries.current.get()
+    call = sending.get()
     return min(_WAIT_SECONDS, call.seconds_left()) if call else _WAIT_SECONDS
 
 

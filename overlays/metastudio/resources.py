@@ -2,7 +2,6 @@
 
 import random as random_numbers
 from collections.abc import Awaitable, Callable
-from contextvars import Token
 from time import monotonic, sleep
 from typing import Final, TypeVar
 
@@ -14,7 +13,7 @@ from metastudio_client.types import UNSET, Unset
 from . import checks
 from .answers import validation_error
 from .errors import MetaStudioError
-from .retries import Attempts, current
+from .retries import Attempts
 
 T = TypeVar("T")
 
@@ -97,15 +96,13 @@ class _Attempt:
     """Tells the border which call this is; turns what generated code raises on a wrong shape into our error."""
 
     _call: Attempts
-    _outer: Token[Attempts | None] = attrs.field(init=False)
 
     def __enter__(self) -> None:
-        self._outer = current.set(self._call)
+        self._call.hand_over()
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        current.reset(self._outer)
-        # Not kept any longer: the timers of this attempt keep its context, and with it the call, for a while.
-        response, self._call.response = self._call.response, None
+        self._call.take_back()  # nobody took it over, if there was no request
+        response = self._call.response
         if response is not None and isinstance(error, _MISSHAPEN) and not isinstance(error, MetaStudioError):
             raise validation_error(response, "the answer does not have the shape of the contract") from error
 

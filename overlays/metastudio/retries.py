@@ -2,7 +2,7 @@
 
 import random as random_numbers
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from enum import Enum
 from time import monotonic
@@ -87,6 +87,7 @@ class Attempts:
     made: int = 0
     response: httpx.Response | None = None
     _started: float = attrs.field(init=False)
+    _token: "Token[Attempts | None] | None" = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self._started = self.clock()
@@ -94,6 +95,16 @@ class Attempts:
     def seconds_left(self) -> float:
         """Return how much of `total_timeout` is left."""
         return self._started + self.total_timeout - self.clock()
+
+    def hand_over(self) -> None:
+        """Let the next request of this thread or task be one of this call: generated code in between hands none on."""
+        self._token = _handed_over.set(self)
+
+    def take_back(self) -> None:
+        """Undo `hand_over`, unless that was done."""
+        if self._token is not None:
+            _handed_over.reset(self._token)
+            self._token = None
 
     def delay(self, error: MetaStudioError, *, idempotent: bool = True) -> float:
         """Return the seconds to wait before the next attempt.
@@ -114,5 +125,16 @@ class Attempts:
         return delay
 
 
-#: The call of this thread or task. Generated code, which stands between a call and the border, passes nothing on.
-current: Final[ContextVar[Attempts | None]] = ContextVar("current", default=None)
+_handed_over: Final[ContextVar[Attempts | None]] = ContextVar("handed_over", default=None)
+#: The call whose request this thread is sending, for what httpx calls on the way.
+sending: Final[ContextVar[Attempts | None]] = ContextVar("sending", default=None)
+
+
+def taken_over() -> Attempts | None:
+    """Return the call that the request to be sent now belongs to.
+
+    From then on the context no longer has it: timers keep their context for a while, and with it all that is in it.
+    """
+    if (call := _handed_over.get()) is not None:
+        call.take_back()
+    return call

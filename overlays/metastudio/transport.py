@@ -6,7 +6,7 @@ only makes an answer readable for both.
 """
 
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import aclosing, closing
 from functools import cached_property, lru_cache
 from time import perf_counter
@@ -17,7 +17,7 @@ import httpx
 from . import answers
 from .errors import APIConnectionError, APITimeoutError, printable
 from .log import log
-from .retries import current
+from .retries import Attempts, sending, taken_over
 
 _NOTHING: Final = httpx.ByteStream(b"")
 _LATE: Final = "the answer is not whole, and the time is up"
@@ -62,17 +62,20 @@ class SyncClient(httpx.Client):
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
-        started = perf_counter()
-        _limit(request)
+        call, started = taken_over(), perf_counter()
+        _limit(request, call)
         options["stream"] = True
+        outer = sending.set(call)
         try:
             response = super().send(request, **options)
             with closing(response):
-                raw = None if response.is_stream_consumed else b"".join(_in_time(response.iter_raw()))
+                raw = None if response.is_stream_consumed else _in_time(response)
         except httpx.RequestError as error:
-            failure = _connection_error(request, error, started)
+            failure = _connection_error(request, call, error, started)
         else:
-            return _clean(request, response, raw, started)
+            return _clean(request, call, response, raw, started)
+        finally:
+            sending.reset(outer)
         raise failure  # outside the except block: httpx's own traceback, with its headers, is not dragged along
 
 
@@ -86,30 +89,30 @@ class AsyncClient(httpx.AsyncClient):
         del self.headers["Connection"]  # HTTP/1.1 keeps connections alive unasked
         self.host, self.absolute = self.base_url.netloc, _absolute(self.base_url)
 
-    def request(self, method: str, url: httpx.URL | str, **options: Any) -> Coroutine[Any, Any, httpx.Response]:
+    async def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
         """Build and send a request; `url` may be a path, as in generated code."""
         if (request := _simple(self, method, url, options)) is not None:
-            return self.send(request)
-        return super().request(method, url, **options)
+            return await self.send(request)
+        return await super().request(method, url, **options)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that holds a JSON object, or raise a `MetaStudioError`."""
         import asyncio
 
-        started = perf_counter()
+        call, started = taken_over(), perf_counter()
         options["stream"] = True
         try:
-            async with asyncio.timeout(_limit(request)) as limit:
+            async with asyncio.timeout(_limit(request, call)) as limit:
                 response = await super().send(request, **options)
                 raw = None if response.is_stream_consumed else await _raw(response)
         except httpx.RequestError as error:
-            failure = _connection_error(request, error, started)
+            failure = _connection_error(request, call, error, started)
         except TimeoutError:
             if not limit.expired():  # the caller's own, from a callable of theirs
                 raise
-            failure = _connection_error(request, httpx.ReadTimeout(_LATE), started)
+            failure = _connection_error(request, call, httpx.ReadTimeout(_LATE), started)
         else:
-            return _clean(request, response, raw, started)
+            return _clean(request, call, response, raw, started)
         raise failure  # as above
 
 
@@ -146,24 +149,26 @@ def _with_host(host: bytes, *headers: tuple[bytes, bytes]) -> httpx.Headers:
     return httpx.Headers(headers if is_there else [(b"Host", host), *headers])
 
 
-def _limit(request: httpx.Request) -> float | None:
+def _limit(request: httpx.Request, call: Attempts | None) -> float | None:
     """Let no phase of the request take longer than what is left for the call, and return that."""
-    if (call := current.get()) is None:
+    if call is None:
         return None
     left = max(call.seconds_left(), 0.001)
-    timeout = cast("dict[str, float | None]", request.extensions["timeout"])
-    limited = {phase: left if limit is None else min(limit, left) for phase, limit in timeout.items()}
-    request.extensions["timeout"] = limited
+    timeout: dict[str, Any] = request.extensions["timeout"]
+    if None in timeout.values() or max(timeout.values()) > left:
+        limited = {phase: left if limit is None else min(limit, left) for phase, limit in timeout.items()}
+        request.extensions["timeout"] = limited
     return left
 
 
-def _in_time(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Give up on an answer that comes in drops: httpx's limit is for the time between two of them."""
-    call = current.get()
-    for part in parts:
+def _in_time(response: httpx.Response) -> bytes:
+    """Read an answer, but give up on one that comes in drops: httpx's limit is for the time between two of them."""
+    call, parts = sending.get(), []
+    for part in response.iter_raw():
         if call is not None and call.seconds_left() <= 0:
             raise httpx.ReadTimeout(_LATE)
-        yield part
+        parts.append(part)
+    return b"".join(parts)
 
 
 async def _raw(response: httpx.Response) -> bytes:
@@ -177,7 +182,7 @@ def _smooth(response: httpx.Response) -> None:
     """What httpx calls before the auth flow sees the answer."""
     answers.smooth(response)
     if answers.is_read_first(response):
-        answers.refill(response, b"".join(_in_time(response.iter_raw())))
+        answers.refill(response, _in_time(response))
 
 
 async def _smooth_async(response: httpx.Response) -> None:
@@ -187,21 +192,27 @@ async def _smooth_async(response: httpx.Response) -> None:
         answers.refill(response, await _raw(response))
 
 
-def _connection_error(request: httpx.Request, error: httpx.RequestError, started: float) -> APIConnectionError:
+def _connection_error(
+    request: httpx.Request, call: Attempts | None, error: httpx.RequestError, started: float
+) -> APIConnectionError:
     kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
     failure = kind(printable(f"{type(error).__name__}: {error}".removesuffix(": ")))
     failure.__cause__ = type(error)(str(error))  # without its request and traceback, which hold the credentials
-    _debug(request, str(failure), started)
+    _debug(request, call, str(failure), started)
     return failure
 
 
-def _debug(request: httpx.Request, outcome: str, started: float) -> None:
-    call = current.get()
+def _debug(request: httpx.Request, call: Attempts | None, outcome: str, started: float) -> None:
     number, seconds = call.made + 1 if call else 1, perf_counter() - started
     log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, printable(outcome), number, seconds)
 
 
-def _clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None, started: float) -> httpx.Response:
+def _clean(
+    request: httpx.Request, call: Attempts | None, answer: httpx.Response, raw: bytes | None, started: float
+) -> httpx.Response:
     if log.isEnabledFor(logging.DEBUG):
-        _debug(request, f"{answer.status_code}, request ID {answer.headers.get('X-Request-Id')}", started)
-    return answers.clean(request, answer, raw)
+        _debug(request, call, f"{answer.status_code}, request ID {answer.headers.get('X-Request-Id')}", started)
+    response = answers.clean(request, answer, raw)
+    if call is not None:
+        call.response = response
+    return response

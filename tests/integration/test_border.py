@@ -31,6 +31,7 @@ from metastudio import (
 )
 from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio.answers import CleanResponse
+from metastudio.retries import Attempts
 from metastudio_client.types import UNSET
 from raw_server import RawServer
 
@@ -308,6 +309,14 @@ def drops(server: RawServer, whole: bytes) -> Iterator[bytes]:
         yield b" "
 
 
+class OtherRequest(httpx.Auth):
+    """Sends another request than the one it is given."""
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]  # all it needs
+        yield httpx.Request("GET", request.url, extensions={"timeout": request.extensions["timeout"]})
+
+
+@pytest.mark.parametrize("auth", [None, OtherRequest()])
 @pytest.mark.parametrize(
     ("client", "start"),
     [
@@ -320,10 +329,12 @@ def drops(server: RawServer, whole: bytes) -> Iterator[bytes]:
     ],
 )
 def test_an_answer_in_drops_takes_no_longer_than_the_call_may(
-    server: RawServer, raw_options: dict[str, Any], client: str, start: bytes
+    server: RawServer, raw_options: dict[str, Any], client: str, start: bytes, auth: httpx.Auth | None
 ) -> None:
     # Real time, and short: each drop comes long before the 30 seconds of `timeout`, and there is no last one.
     server.answers.append(drops(server, start))
+    if auth:
+        raw_options |= {"credentials": None, "auth": auth}
     session = (_Sync if client == "sync" else _Async)(**raw_options, real_time=True)
 
     with closing(session), pytest.raises(APITimeoutError, match="the answer is not whole, and the time is up"):
@@ -386,6 +397,42 @@ def test_no_phase_of_an_attempt_may_take_longer_than_the_call(
     connect(**raw_options, timeout=timeout, total_timeout=total_timeout, transport=transport).show("j")
 
     assert timeouts == [expected]
+
+
+def test_a_request_from_within_a_call_is_not_part_of_it(connect: Connect, raw_options: dict[str, Any]) -> None:
+    timeouts: dict[str, float] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        timeouts[request.url.path.rpartition("/")[2]] = request.extensions["timeout"]["read"]
+        return httpx.Response(200, json={})
+
+    transport = httpx.MockTransport(answer)
+    with MetaStudio(**raw_options, transport=transport) as vault:
+
+        def credentials() -> Credentials:
+            vault.client.get_httpx_client().get("/credentials")
+            return Credentials("AK", "SK")
+
+        options = raw_options | {"credentials": credentials, "total_timeout": 5}
+        connect(**options, transport=transport).show("job")
+
+    assert timeouts == {"credentials": 30, "job": 5}
+
+
+def test_a_call_that_came_to_no_request_leaves_nothing_to_the_next_one(raw_options: dict[str, Any]) -> None:
+    timeouts: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        timeouts.append(request.extensions["timeout"]["read"])
+        return httpx.Response(200, json={})
+
+    with MetaStudio(**raw_options, total_timeout=5, transport=httpx.MockTransport(answer)) as studio:
+        studio.short_jobs.project_id = "p" * 100_000  # past the check: httpx makes no URL of that
+        with pytest.raises(httpx.InvalidURL):
+            studio.short_jobs.show("j")
+        studio.client.get_httpx_client().get("/other")
+
+    assert timeouts == [30]
 
 
 @pytest.mark.parametrize("transport", [None, httpx.MockTransport(lambda _: httpx.Response(200, content=JOB))])
@@ -516,12 +563,12 @@ def test_no_header_is_sent_that_need_not_be(connect: Connect, server: RawServer,
     assert sorted(others) == sorted(["Accept", "Accept-Encoding", "User-Agent", *signature])
 
 
-def responses() -> int:
-    return sum(type(each) is CleanResponse for each in gc.get_objects())
+def calls_and_answers() -> int:
+    return sum(type(each) in {Attempts, CleanResponse} for each in gc.get_objects())
 
 
 @pytest.mark.parametrize("transport_class", [AiohttpTransport, None])
-def test_an_answer_is_let_go_with_its_call_and_not_kept_by_its_timers(
+def test_a_call_and_its_answer_are_let_go_and_not_kept_by_their_timers(
     server: RawServer, raw_options: dict[str, Any], transport_class: type[AiohttpTransport] | None
 ) -> None:
     async def main() -> int:
@@ -529,9 +576,9 @@ def test_an_answer_is_let_go_with_its_call_and_not_kept_by_its_timers(
         transport = transport_class() if transport_class else None
         async with AsyncMetaStudio(**raw_options, transport=transport) as studio:
             gc.collect()
-            before = responses()
+            before = calls_and_answers()
             await studio.short_jobs.show("j")
-            return responses() - before
+            return calls_and_answers() - before
 
     server.answer(JOB)
     assert asyncio.run(main()) == 0
