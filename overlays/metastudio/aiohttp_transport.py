@@ -63,7 +63,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         except (TimeoutError, aiohttp.ClientError) as error:
             raise _translated(error) from error
         reason = (answer.reason or "").encode()
-        extensions = {CONTENT: body, "http_version": b"HTTP/1.1", "reason_phrase": reason}
+        extensions = {"http_version": b"HTTP/1.1", "reason_phrase": reason}
+        if "Content-Encoding" not in answer.headers:
+            extensions[CONTENT] = body
         stream = httpx.ByteStream(body)
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=stream, extensions=extensions)
 

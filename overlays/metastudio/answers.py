@@ -7,7 +7,8 @@ import httpx
 
 from .errors import APIResponseValidationError, status_error
 
-#: The extension in which a transport that has read an answer hands its content on: to go through a stream takes longer.
+#: The extension in which a transport that has read an answer hands its content on, unless that is compressed: to go
+#: through a stream takes longer.
 CONTENT: Final = "metastudio.content"
 
 _NOTHING: Final = httpx.ByteStream(b"")
@@ -41,9 +42,14 @@ def smooth(response: httpx.Response) -> None:
 
 def is_read_first(response: httpx.Response) -> bool:
     """Return whether decoding may fail, or the auth flow reads the answer, which has no limit."""
-    # Not `"Content-Encoding" in response.headers`: httpx would first find out how the headers are encoded.
-    encoded = b"content-encoding" in [name.lower() for name, _ in response.headers.raw]
-    return not response.is_stream_consumed and (encoded or response.is_client_error)
+    fails = CONTENT not in response.extensions and is_compressed(response.headers)
+    return not response.is_stream_consumed and (fails or response.is_client_error)
+
+
+def is_compressed(headers: httpx.Headers) -> bool:
+    """Return whether what comes with `headers` has to be decoded."""
+    # Not `"Content-Encoding" in headers`: httpx would first find out how the headers are encoded.
+    return b"content-encoding" in [name.lower() for name, _ in headers.raw]
 
 
 def refill(response: httpx.Response, raw: bytes) -> None:

@@ -144,9 +144,11 @@ def _is_gateway_error(response: httpx.Response, code: str) -> bool:
 
 def _note(state: lockout.Lockout, response: httpx.Response) -> None:
     """Tell `state` what the response says about the key, if anything."""
-    error = status_error(response) if response.is_client_error else None
-    if isinstance(error, AuthenticationError):
-        state.refused(error)
-    # An error of the service itself, not of the gateway before it: the signature had passed.
-    elif response.is_success or (error is not None and error.error_code and error.gateway_code is None):
+    if response.is_success:
         state.accepted()
+    elif response.is_client_error:
+        error = status_error(response)
+        if isinstance(error, AuthenticationError):
+            state.refused(error)
+        elif error.error_code and error.gateway_code is None:
+            state.accepted()  # an error of the service itself, not of the gateway before it: the signature had passed

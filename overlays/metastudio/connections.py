@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from .answers import CONTENT
+from .answers import CONTENT, is_compressed
 
 MAX_CONNECTIONS: Final = 100  # as in httpx
 KEEPALIVE_SECONDS: Final = 5.0  # as in httpx
@@ -75,7 +75,7 @@ class AsyncConnections(httpx.AsyncBaseTransport):
 async def _read(connection: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
     answer = await connection.handle_async_request(request)
     content = b"".join([part async for part in answer.aiter_raw()])
-    extensions = {**answer.extensions, CONTENT: content}
+    extensions = answer.extensions if is_compressed(answer.headers) else {**answer.extensions, CONTENT: content}
     stream = httpx.ByteStream(content)
     return httpx.Response(answer.status_code, headers=answer.headers, stream=stream, extensions=extensions)
 

@@ -515,6 +515,10 @@ def with_another_timeout(client: httpx.Client | httpx.AsyncClient) -> None:
     client.timeout = httpx.Timeout(1, connect=None)
 
 
+def parts(url: httpx.URL) -> tuple[object, ...]:
+    return str(url), url.netloc, url.raw_path
+
+
 @pytest.mark.parametrize("studio_class", [MetaStudio, AsyncMetaStudio])
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/a b\xfc", "/v1/%2F?a=b%20c", "jobs"])
 @pytest.mark.parametrize("headers", [None, {}, {"X-App-UserId": "u"}, {"user-agent": "mine", "Host": "h"}])
@@ -550,6 +554,7 @@ def test_a_get_of_generated_code_is_the_request_that_httpx_would_make(
 
         request = sent.pop()
         assert (request.method, request.url, request.content) == (expected.method, expected.url, expected.content)
+        assert parts(request.url) == parts(expected.url)
         assert request.headers.raw == expected.headers.raw
         assert request.extensions == expected.extensions
 
