@@ -26,7 +26,9 @@ def main() -> None:
         _say("Signatures ...")
         signed = signatures.measure(rounds=5 if quick else 100, signatures=500)
         _say("Queries ...")
-        queried = queries.measure(url, rounds=2 if quick else 12, queries=400 if quick else 800)
+        queried = queries.measure(
+            url, processes=1 if quick else 5, rounds=2 if quick else 3, queries=400 if quick else 800
+        )
         _say("Waiting ...")
         waits = {
             jobs: (_wait(jobs, environments["metastudio"]), waiting.fixed_loop(jobs)) for jobs in (100, 1000, 10000)
