@@ -49,8 +49,8 @@ def _ask(worker: subprocess.Popen[str], queries: int) -> Speed:
 def measure(url: str, processes: int, rounds: int, queries: int) -> dict[str, Speed]:
     """Measure each contestant in processes of its own; in each round, all of them take turns.
 
-    Several processes, since each one keeps what chance gave it (its hash seed, its place in memory), which makes up to
-    a quarter of the time.
+    Several processes, since each one keeps what chance gave it (its hash seed, its place in memory), which changes the
+    time by a quarter and more.
     """
     results: dict[str, list[Speed]] = {name: [] for name in [*contestants.SYNC, *contestants.ASYNC]}
     for _ in range(processes):
