@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping
-from configparser import ConfigParser
-from configparser import Error as ConfigParserError
 from pathlib import Path
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 import attrs
 
@@ -76,12 +75,11 @@ def from_environment() -> Credentials | None:
     return _pair(variable("HUAWEICLOUD_SDK_AK"), sk, token, "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
 
 
-@attrs.frozen
-class Profile:
+class Profile(NamedTuple):
     """Section `[basic]` of the profile file, as the official SDK reads it; `note` says why it holds nothing."""
 
     path: Path
-    settings: Mapping[str, str] = attrs.field(factory=dict)
+    settings: Mapping[str, str] = MappingProxyType({})
     note: str = "no ak and no sk in section [basic]"
 
     def credentials(self) -> Credentials | None:
@@ -106,10 +104,12 @@ def profile() -> Profile:
     Raises:
         ConfigurationError: It cannot be read, or is no such file; or the environment names one that is not there.
     """
+    import configparser  # not before it is needed: most programs have other credentials
+
     named = variable("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
     # Not Path.expanduser: it raises where there is no home directory.
     path = Path(named or os.path.expanduser("~/.huaweicloud/credentials"))  # noqa: PTH111
-    parser = ConfigParser(interpolation=None)
+    parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -118,7 +118,7 @@ def profile() -> Profile:
         failure = ConfigurationError(f"HUAWEICLOUD_SDK_CREDENTIALS_FILE names {path}, which is not there")
     except OSError as error:
         failure = ConfigurationError(f"cannot read {path}: {error.strerror}")
-    except (ConfigParserError, UnicodeDecodeError):  # their messages show lines of the file
+    except (configparser.Error, UnicodeDecodeError):  # their messages show lines of the file
         failure = ConfigurationError(
             f"{path} is not a profile file: it should have a section [basic] with ak=… and sk=…"
         )

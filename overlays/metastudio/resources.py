@@ -1,11 +1,8 @@
 """What every resource shares: running a generated operation with its retries, once for each loop."""
 
-import random as random_numbers
+import time
 from collections.abc import Awaitable, Callable
-from time import monotonic, sleep
 from typing import Final, TypeVar
-
-import attrs
 
 from metastudio_client import Client
 from metastudio_client.types import UNSET, Unset
@@ -20,35 +17,42 @@ T = TypeVar("T")
 _MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)  # what generated code raises
 
 
-@attrs.define(kw_only=True)
 class _Resource:
     """What both loops share: the configuration, and the decision core of a call."""
 
-    client: Client = attrs.field(repr=False)
-    project_id: str
-    app_user_id: str | None
-    max_retries: int
-    total_timeout: float
     clock: Callable[[], float]
-    random: Callable[[], float] = random_numbers.random
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        project_id: str,
+        app_user_id: str | None,
+        max_retries: int,
+        total_timeout: float,
+    ) -> None:
+        self.client = client
+        self.project_id = project_id
+        self.app_user_id = app_user_id
+        self.max_retries = max_retries
+        self.total_timeout = total_timeout
 
     def _attempts(self, max_retries: int | None = None, total_timeout: float | None = None) -> Attempts:
         """Return the attempts of one call; what is not given is the client's."""
         max_retries = self.max_retries if max_retries is None else checks.count("max_retries", max_retries)
         total = self.total_timeout if total_timeout is None else checks.number("total_timeout", total_timeout)
-        return Attempts(max_retries=max_retries, total_timeout=total, clock=self.clock, random=self.random)
+        return Attempts(max_retries=max_retries, total_timeout=total, clock=self.clock)
 
     def _attempts_within(self, seconds: float, max_retries: int | None = None) -> Attempts:
         """Return the attempts of one question of a wait, which has so many seconds left."""
         return self._attempts(max_retries, max(0.001, min(self.total_timeout, seconds)))
 
 
-@attrs.define(kw_only=True)
 class Resource(_Resource):
     """A resource of `MetaStudio`."""
 
-    clock: Callable[[], float] = monotonic
-    sleep: Callable[[float], None] = sleep
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+    sleep: Callable[[float], None] = staticmethod(time.sleep)
 
     def _run(self, send: Callable[[], object], kind: type[T], attempts: Attempts) -> T:
         """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""
@@ -61,24 +65,23 @@ class Resource(_Resource):
             self.sleep(delay)
 
 
-def _loop_clock() -> Callable[[], float]:
-    from asyncio import get_running_loop
+def _loop_time() -> float:
+    import asyncio
 
-    return lambda: get_running_loop().time()
-
-
-def _loop_sleep() -> Callable[[float], Awaitable[None]]:
-    from asyncio import sleep
-
-    return sleep
+    return asyncio.get_running_loop().time()
 
 
-@attrs.define(kw_only=True)
+async def _loop_sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
 class AsyncResource(_Resource):
     """A resource of `AsyncMetaStudio`. Time is the event loop's."""
 
-    clock: Callable[[], float] = attrs.field(factory=_loop_clock)
-    sleep: Callable[[float], Awaitable[None]] = attrs.field(factory=_loop_sleep)
+    clock: Callable[[], float] = staticmethod(_loop_time)
+    sleep: Callable[[float], Awaitable[None]] = staticmethod(_loop_sleep)
 
     async def _run(self, send: Callable[[], Awaitable[object]], kind: type[T], attempts: Attempts) -> T:
         """Run a generated operation until it is answered with a `kind`, or `attempts` has enough."""
@@ -91,11 +94,11 @@ class AsyncResource(_Resource):
             await self.sleep(delay)
 
 
-@attrs.define
 class _Attempt:
     """Tells the border which call this is; turns what generated code raises on a wrong shape into our error."""
 
-    _call: Attempts
+    def __init__(self, call: Attempts) -> None:
+        self._call = call
 
     def __enter__(self) -> None:
         self._call.hand_over()

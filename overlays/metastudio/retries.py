@@ -69,7 +69,7 @@ def retry_after(error: MetaStudioError | None) -> float | None:
     return None if until is None else max(0.0, (until - now).total_seconds())
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class Attempts:
     """One call with its retries: asked after each failure how long to wait before the next attempt.
 

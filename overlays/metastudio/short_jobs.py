@@ -181,6 +181,5 @@ def _waits(
         frozenset(checks.texts("failure", failure)),
         checks.callback("on_update", on_update),
         resource.clock,
-        resource.random,
     )
     return [Wait(checks.path_id("job_id", job_id), *shared) for job_id in job_ids]

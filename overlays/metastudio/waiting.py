@@ -1,5 +1,6 @@
 """Which states end a wait, and when to ask next: one core for both loops. Pure: it sleeps and sends nothing."""
 
+import random as random_numbers
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
@@ -39,7 +40,7 @@ PASSING: Final = (APIConnectionError, APIResponseValidationError, InternalServer
 OnUpdate: TypeAlias = Callable[[ShortJob], object]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Wait:
     """What is known of one job while it is waited for.
 
@@ -59,7 +60,7 @@ class Wait:
     failure: Collection[str]
     on_update: OnUpdate | None
     clock: Callable[[], float]
-    random: Callable[[], float]
+    random: Callable[[], float] = random_numbers.random
     job: ShortJob | None = None
     lost: MetaStudioError | None = None
     _asked: int = 0
@@ -132,7 +133,7 @@ class Outcome:
     error: MetaStudioError | None
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class Pace:
     """When the next request may go out, for all jobs of an account together. It is strict: there are no bursts.
 
