@@ -22,19 +22,21 @@ def main() -> None:
         _say("Installing each contestant on its own ...")
         environments = fresh.environments(Path(directory))
         _say("Cold start ...")
-        started = fresh.measure(url, environments, rounds=3 if quick else 15)
+        started = fresh.measure(url, environments, rounds=3 if quick else 60)
         _say("Signatures ...")
         signed = signatures.measure(rounds=5 if quick else 100, signatures=500)
         _say("Queries ...")
-        queried = queries.measure(
-            url, processes=1 if quick else 5, rounds=2 if quick else 3, queries=400 if quick else 800
-        )
+        processes = 1 if quick else 5
+        queried = queries.measure(url, queries.AT_ONCE, processes, rounds=2 if quick else 6, queries=400)
+        _say("Many queries in flight ...")
+        in_flight = queries.measure(url, queries.IN_FLIGHT, processes, rounds=4 if quick else 40, queries=400)
         _say("Waiting ...")
         waits = {
             jobs: (_wait(jobs, environments["metastudio"]), waiting.fixed_loop(jobs)) for jobs in (100, 1000, 10000)
         }
         costs = {jobs: _cost(jobs, environments["metastudio"]) for jobs in (100, 10000)}
-    results = report.Results(queried, signed, started, waits, costs)
+    scaling = {name: queries.scaling(in_flight, name) for name in queries.IN_FLIGHT}
+    results = report.Results(queries.medians(queried), scaling, signed, started, waits, costs)
     print(report.text(results))
     if not quick:
         _write(results, fresh.ROOT / "docs")
