@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 from . import fresh, queries, report, server, signatures, waiting
 
@@ -31,28 +31,23 @@ def main() -> None:
         _say("Many queries in flight ...")
         in_flight = queries.measure(url, queries.IN_FLIGHT, processes, rounds=4 if quick else 40, queries=400)
         _say("Waiting ...")
+        python = environments["metastudio"].python
         waits = {
-            jobs: (_wait(jobs, environments["metastudio"]), waiting.fixed_loop(jobs)) for jobs in (100, 1000, 10000)
+            jobs: (waiting.Wait(*_waiting(python, jobs)), waiting.fixed_loop(jobs)) for jobs in (100, 1000, 10_000)
         }
-        costs = {jobs: _cost(jobs, environments["metastudio"]) for jobs in (100, 10000)}
+        growth = _waiting(python, 100, 10_000, 20)
     scaling = {name: queries.scaling(in_flight, name) for name in queries.IN_FLIGHT}
-    results = report.Results(queries.medians(queried), scaling, signed, started, waits, costs)
+    results = report.Results(queries.medians(queried), scaling, signed, started, waits, growth)
     print(report.text(results))
     if not quick:
         _write(results, fresh.ROOT / "docs")
 
 
-def _cost(jobs: int, environment: fresh.Environment) -> float:
-    # A quota in proportion to the jobs: each is asked for equally often, however many there are.
-    runs = [_wait(jobs, environment, jobs / 10, 100.0) for _ in range(max(1, 1000 // jobs))]
-    return median(run.cpu for run in runs)
-
-
-def _wait(jobs: int, environment: fresh.Environment, *options: float) -> waiting.Wait:
+def _waiting(python: Path, *arguments: int) -> Any:
     # In the environment without extras, whose memory is to be measured.
-    command = [str(environment.python), "-m", f"{__package__}.waiting", str(jobs), *map(str, options)]
+    command = [str(python), "-m", f"{__package__}.waiting", *map(str, arguments)]
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=fresh.ROOT, env=queries.environment())
-    return waiting.Wait(*json.loads(run.stdout))
+    return json.loads(run.stdout)
 
 
 def _write(results: report.Results, docs: Path) -> None:

@@ -10,9 +10,10 @@ import random
 import selectors
 import sys
 import time
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from statistics import mean, quantiles
-from typing import Any, Final, NamedTuple
+from statistics import mean, median, quantiles
+from typing import Any, Final, NamedTuple, Self
 
 from .keys import AK, PROJECT_ID, SK
 
@@ -55,38 +56,77 @@ def _ends(jobs: int, longest: float) -> dict[str, float]:
     return {f"job-{number:05}": seeded.uniform(0, longest) for number in range(jobs)}
 
 
-def ours(jobs: int, quota: float = QUOTA, longest: float = LONGEST) -> Wait:
-    """Wait with `wait_many`."""
-    import httpx
+class _Ours:
+    """A wait with `wait_many` that can stand still and go on."""
 
-    from metastudio import AsyncMetaStudio, Credentials
+    def __init__(self, jobs: int, quota: float, longest: float) -> None:
+        self.delays, self.requests = list[float](), 0
+        self._ends, self._loop = _ends(jobs, longest), _Loop()
+        self._runner = asyncio.Runner(loop_factory=lambda: self._loop)
+        self._outcomes = self._runner.run(self._open(quota, 20 * longest))
 
-    ends, delays, requests = _ends(jobs, longest), list[float](), 0
-    loop = _Loop()
+    def __enter__(self) -> Self:
+        return self
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        nonlocal requests
-        requests += 1
-        job_id = request.url.path.rpartition("/")[2]
-        job = {"job_id": job_id, "state": "SUCCEED" if ends[job_id] <= loop.time() else "PROCESSING"}
-        return httpx.Response(200, json=job)
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._studio.aclose())
+        self._runner.close()
 
-    async def wait() -> None:
-        async with AsyncMetaStudio(
+    async def _open(self, quota: float, seconds: float) -> AsyncGenerator[Any, None]:
+        import httpx
+
+        from metastudio import AsyncMetaStudio, Credentials
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            self.requests += 1
+            job_id = request.url.path.rpartition("/")[2]
+            state = "SUCCEED" if self._ends[job_id] <= self._loop.time() else "PROCESSING"
+            return httpx.Response(200, json={"job_id": job_id, "state": state})
+
+        self._studio = AsyncMetaStudio(
             endpoint="http://127.0.0.1",
             project_id=PROJECT_ID,
             credentials=Credentials(AK, SK),
             transport=httpx.MockTransport(answer),
-        ) as studio:
-            async for outcome in studio.short_jobs.wait_many(ends, timeout=20 * longest, rate=quota):
-                delays.append(loop.time() - ends[outcome.job_id])
+        )
+        return self._studio.short_jobs.wait_many(self._ends, timeout=seconds, rate=quota)
 
-    started = time.process_time()
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(wait())
-    cpu = (time.process_time() - started) / requests * 1e6
-    assert len(delays) == jobs
-    return Wait(requests, mean(delays), quantiles(delays, n=20)[-1], cpu, _peak())
+    def go_on(self, jobs: int) -> float:
+        """Wait until so many more jobs are finished; return the microseconds of CPU for each request."""
+        requests, started = self.requests, time.process_time()
+        self._runner.run(self._take(jobs))
+        return (time.process_time() - started) / (self.requests - requests) * 1e6
+
+    async def _take(self, jobs: int) -> None:
+        for _ in range(jobs):
+            outcome = await anext(self._outcomes)
+            self.delays.append(self._loop.time() - self._ends[outcome.job_id])
+
+
+def ours(jobs: int) -> Wait:
+    """Wait with `wait_many`."""
+    with _Ours(jobs, QUOTA, LONGEST) as wait:
+        cpu = wait.go_on(jobs)
+    return Wait(wait.requests, mean(wait.delays), quantiles(wait.delays, n=20)[-1], cpu, _peak())
+
+
+def growth(few: int, many: int, slices: int) -> float:
+    """Return the ratio of what a request costs in a wait for many jobs and in one for few.
+
+    The quota is in proportion to the jobs: each is asked for equally often, however many there are. The wait for many
+    goes on in slices, after each of which few are waited for: the ratio is the median of what neighbours give.
+    """
+
+    def begin(jobs: int) -> _Ours:
+        return _Ours(jobs, quota=jobs / 10, longest=100)
+
+    ratios = []
+    with begin(many) as long:
+        for _ in range(slices):
+            cost = long.go_on(many // slices)
+            with begin(few) as short:
+                ratios.append(cost / short.go_on(few))
+    return median(ratios)
 
 
 def fixed_loop(jobs: int) -> Wait:
@@ -109,4 +149,5 @@ def _peak() -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(ours(int(sys.argv[1]), *map(float, sys.argv[2:]))))
+    number, *more = map(int, sys.argv[1:])
+    print(json.dumps(growth(number, *more) if more else ours(number)))
