@@ -19,6 +19,8 @@ from virtual_time import Clock
 class Session(Protocol):
     """A client, sync or async, as a test calls it. Its time is virtual: `slept` has what it slept."""
 
+    clock: Clock
+
     @property
     def slept(self) -> list[float]: ...
 

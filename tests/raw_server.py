@@ -1,5 +1,6 @@
 """A server on 127.0.0.1 that answers with the very bytes that a test gives it."""
 
+import re
 import socketserver
 import threading
 from collections import deque
@@ -44,6 +45,8 @@ class _Handler(socketserver.StreamRequestHandler):
             if not line:
                 return
             request += line
+        if length := re.search(rb"(?i)\r\ncontent-length: (\d+)", request):
+            request += self.rfile.read(int(length[1]))
         self.server.requests.append(request)
         self.server.asked.release()
         answer = self.server.answers.popleft() if self.server.answers else b""

@@ -12,6 +12,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.late = 0.0  # how much longer than it should a sleep takes
         self.slept: list[float] = []
 
     def __call__(self) -> float:
@@ -19,7 +20,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.now += seconds
+        self.now += seconds + self.late
 
     async def async_sleep(self, seconds: float) -> None:
         self.sleep(seconds)

@@ -92,8 +92,12 @@ async def _send_as_given(
     given: httpx.Request, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     """Send the headers of `given` and no others, and send them once."""
+    try:
+        headers = [(name.decode("ascii"), value.decode()) for name, value in given.headers.raw]  # it encodes them so
+    except UnicodeDecodeError:
+        raise httpx.LocalProtocolError("aiohttp can send a header as UTF-8 only, which one of these is not") from None
     request.headers.clear()  # of aiohttp's own; to tell it beforehand which it is not to add takes longer
-    request.headers.extend([(name.decode("ascii"), value.decode("latin-1")) for name, value in given.headers.raw])
+    request.headers.extend(headers)
     try:
         return await send(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:

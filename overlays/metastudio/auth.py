@@ -105,7 +105,8 @@ class TokenAuth(SteppedAuth):
             gateway says that the token must be renewed (`APIGW.0307`); the request is then sent once more.
 
     Raises:
-        ConfigurationError: The token is empty or not printable ASCII, or would go to another machine over plain http.
+        ConfigurationError: The token is no string, empty or not printable ASCII, or would go to another machine over
+            plain http.
     """
 
     def __init__(self, token: str | Callable[[], str]) -> None:
@@ -128,9 +129,17 @@ class TokenAuth(SteppedAuth):
         request.headers["X-Auth-Token"] = (
             self._token
             if isinstance(self._token, str)
-            else checks.header_value("the token from the callable", Secret(self._token()))
+            else checks.header_value("the token from the callable", _secret(self._token()))
         )
         return request
+
+
+def _secret(token: object) -> Secret:
+    if isinstance(token, str):
+        return Secret(token)
+    kind = type(token)
+    del token  # a token in bytes, for one: a traceback with locals would show it
+    raise ConfigurationError(f"the token callable returned {kind}, not a string")
 
 
 def _refuse_plain_http(request: httpx.Request) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+
+import httpx
 
 from .errors import ConfigurationError, printable
 
@@ -15,6 +16,8 @@ Callback = TypeVar("Callback", bound=Callable[..., Any])
 _ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,1000}")  # of a URL beyond 65,536 characters, httpx makes no request
 #: Seconds: 31 years. What sockets and event loops can wait for is not much longer.
 MAX_NUMBER: Final = 1e9
+#: The names that a resolver takes, and addresses.
+_HOST: Final = re.compile(rb"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:]*:[0-9a-f:.]+")
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 
 
@@ -104,26 +107,29 @@ def is_loopback(host: str) -> bool:
 
 
 def endpoint(url: str) -> str:
-    """Return `url` without a trailing slash, if it is a place that credentials may be sent to.
+    """Return `url` as scheme, host and port, if it is a place that credentials may be sent to.
 
     Raises:
         ConfigurationError: It is not `https://host[:port]`, or plain http to a host that is not loopback.
     """
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port  # `port` raises where it is not a number
-    except (ValueError, AttributeError, TypeError):
-        host = None
-    if not host or parts.scheme not in {"http", "https"}:
+        parts = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        parts = httpx.URL()
+    if parts.scheme not in {"http", "https"} or not _is_address(parts):
         raise ConfigurationError(f"endpoint must look like https://host or https://host:port, not {_shown(url)}")
-    if parts.username is not None or parts.query or parts.fragment or parts.path not in {"", "/"}:
+    if parts.userinfo or parts.raw_path != b"/" or parts.fragment:
         raise ConfigurationError("endpoint must be a scheme, a host and a port only: no user, path, query or fragment")
-    if parts.scheme == "http" and not is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(parts.host):
         raise ConfigurationError(
-            f"endpoint: plain http would show the credentials to the network; use https://{host} "
+            f"endpoint: plain http would show the credentials to the network; use https://{parts.host} "
             "(http is accepted for localhost and loopback addresses only)"
         )
-    return url.rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.decode('ascii')}"
+
+
+def _is_address(url: httpx.URL) -> bool:
+    return bool(_HOST.fullmatch(url.raw_host)) and (url.port or 0) in range(65_536)
 
 
 def _shown(url: object) -> str:

@@ -60,12 +60,14 @@ class _Studio(Generic[TransportT]):
             total_timeout: Seconds for a call with its retries.
             verify: As in httpx: an `ssl.SSLContext` brings a CA file or a client certificate.
             proxy: As in httpx.
-            transport: As in httpx; `verify` and `proxy` are then the transport's business.
+            transport: As in httpx; `verify` and proxies are then the transport's business.
 
         Raises:
             ConfigurationError: Something is missing or malformed; the message says what to set.
         """
         base_url = _endpoint(region, endpoint)
+        if proxy is not None and transport is not None:
+            raise ConfigurationError("give proxy or transport, not both: httpx would leave the transport out")
         if verify is True and base_url.startswith("http:"):
             # On loopback there is nothing to verify, and to load the authorities takes longer than all else here.
             # Without them, every certificate is refused.
@@ -132,7 +134,7 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
         from .connections import AsyncConnections
 
         # With a transport of ours, httpx no longer looks for proxies in the environment.
-        if options["transport"] is None and not getproxies():
+        if options["transport"] is None and options["proxy"] is None and not getproxies():
             options["transport"] = AsyncConnections(options["verify"])
         self._http = AsyncClient(**options)
         self.client.set_async_httpx_client(self._http)

@@ -38,7 +38,7 @@ class AsyncConnections(httpx.AsyncBaseTransport):
         try:
             connection = self._idle.pop()[0] if self._idle else httpx.AsyncHTTPTransport(verify=self._ssl, limits=_ONE)
             response = await _read(connection, request)
-            await self._keep(connection)  # not after a failure: it was closed then
+            await self._keep(connection)
         finally:
             self._free.release()
         await self._close_what_expired()
@@ -47,8 +47,12 @@ class AsyncConnections(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections; one that is in use, as soon as it no longer is."""
         self._closed = True
-        while self._idle:
-            await self._idle.pop()[0].aclose()
+        try:
+            while self._idle:
+                await self._idle.pop()[0].aclose()
+        finally:
+            if self._idle:  # cancelled: httpx does not ask again
+                await self.aclose()
 
     async def _keep(self, connection: httpx.AsyncHTTPTransport) -> None:
         if self._closed:
@@ -73,8 +77,12 @@ class AsyncConnections(httpx.AsyncBaseTransport):
 
 
 async def _read(connection: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-    answer = await connection.handle_async_request(request)
-    content = b"".join([part async for part in answer.aiter_raw()])
+    try:
+        answer = await connection.handle_async_request(request)
+        content = b"".join([part async for part in answer.aiter_raw()])
+    except BaseException:  # a request that was cancelled may leave it open
+        await connection.aclose()
+        raise
     extensions = answer.extensions if is_compressed(answer.headers) else {**answer.extensions, CONTENT: content}
     stream = httpx.ByteStream(content)
     return httpx.Response(answer.status_code, headers=answer.headers, stream=stream, extensions=extensions)

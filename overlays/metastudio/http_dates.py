@@ -6,8 +6,8 @@ from typing import Final
 
 import httpx
 
-#: A date from here on is junk, and to reckon with it would overflow.
-MAX_YEAR: Final = 3000
+#: Outside them a date is junk: to reckon with it could overflow, and no request is signed with one before 1000.
+YEARS: Final = range(1970, 3000)
 
 
 def http_date(headers: httpx.Headers, name: str) -> datetime | None:
@@ -17,4 +17,4 @@ def http_date(headers: httpx.Headers, name: str) -> datetime | None:
         date = date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     except (KeyError, ValueError, OverflowError):
         return None
-    return date if date.year < MAX_YEAR else None
+    return date if date.year in YEARS else None

@@ -1,4 +1,4 @@
-"""What may be tried again, and when: data and pure functions. The loops that ask are in `short_jobs`."""
+"""What may be tried again, and when: data and pure functions. The loops that ask are in `resources`."""
 
 import random as random_numbers
 from collections.abc import Callable

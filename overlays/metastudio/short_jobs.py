@@ -68,13 +68,14 @@ class ShortJobs(Resource):
             MetaStudioError: What `show` raises, where asking again would not help.
         """
         (wait,) = _waits(self, [job_id], timeout, on_update, success, failure)
-        while True:
+        while wait.seconds_left() > 0:
             job = None
             with wait.forgiving():
                 job = self._show(job_id, self._attempts_within(wait.seconds_left()))
             if job is not None and wait.take(job):
                 return job
             self.sleep(wait.delay())
+        raise wait.timed_out()  # the sleep took longer than it should have
 
     def _show(self, job_id: str, attempts: Attempts) -> ShortJob:
         return self._run(partial(show_short_job.sync, **_arguments(self, job_id)), ShortJob, attempts)
@@ -100,13 +101,14 @@ class AsyncShortJobs(AsyncResource):
     ) -> ShortJob:
         """Ask for a short job until it is finished, and return it; see `ShortJobs.wait`."""
         (wait,) = _waits(self, [job_id], timeout, on_update, success, failure)
-        while True:
+        while wait.seconds_left() > 0:
             job = None
             with wait.forgiving():
                 job = await self._show(job_id, self._attempts_within(wait.seconds_left()))
             if job is not None and wait.take(job):
                 return job
             await self.sleep(wait.delay())
+        raise wait.timed_out()  # as above
 
     async def wait_many(
         self,

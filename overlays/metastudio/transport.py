@@ -130,6 +130,9 @@ class AsyncClient(httpx.AsyncClient):
             if not limit.expired():  # the caller's own, from a callable of theirs
                 raise
             failure = _connection_error(request, call, httpx.ReadTimeout(_LATE), started)
+        except asyncio.CancelledError as error:
+            error.__traceback__ = None  # in httpx's own there is what was being written, with its headers
+            raise
         else:
             return _clean(request, call, response, raw, started)
         raise failure  # as above

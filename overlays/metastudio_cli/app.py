@@ -113,7 +113,7 @@ def show(
                 failed = True
             else:
                 if as_json or not out.is_terminal:
-                    typer.echo(json.dumps(job.to_dict(), ensure_ascii=False))
+                    typer.echo(json.dumps(job.to_dict()))
                 else:
                     out.print(render.short_job(job))
     if failed:
@@ -177,7 +177,9 @@ def _request(method: str, url: str, header: list[str], data: str) -> httpx.Reque
 
 
 @app.command()
-def sandbox(port: Annotated[int, typer.Option(help="Port of 127.0.0.1; 0 takes a free one.")] = 0) -> None:
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 takes a free one.")] = 0,
+) -> None:
     """Serve a stand-in of the service on this machine until interrupted, and print the environment to export."""
     sandbox_class = _sandbox_class()
     try:

@@ -35,10 +35,10 @@ def report(request: httpx.Request, canonical_request: str) -> str:
 
 
 def _curl(request: httpx.Request, to_sign: str) -> str:
-    parts = [f"curl --path-as-is --request {quote(request.method)} {quote(str(request.url))}"]
+    parts = [f"curl --globoff --path-as-is --request {quote(request.method)} {quote(str(request.url))}"]
     parts += [f"--header {_header(name, value, to_sign)}" for name, value in _headers(request)]
     if request.content:
-        parts.append(f"--data-binary {quote(request.content.decode())}")
+        parts.append(f"--data-raw {quote(request.content.decode())}")
     return " \\\n  ".join(parts)
 
 
@@ -52,7 +52,7 @@ def _header(name: str, value: str, to_sign: str) -> str:
         return f'"{name}: {claim}Signature={_SIGNATURE.format(to_sign=_python_bytes(to_sign))}"'
     if name == "x-security-token":
         return f'"{name}: $HUAWEICLOUD_SDK_SECURITY_TOKEN"'
-    return quote(f"{name}: {value}")
+    return quote(f"{name}: {value}" if value else f"{name};")  # how curl is told to send an empty one
 
 
 def _python_bytes(text: str) -> str:

@@ -66,6 +66,18 @@ def test_no_header_is_added(server: RawServer, method: str) -> None:
     assert sent == request.headers.raw
 
 
+def test_a_header_goes_out_as_it_was_signed(server: RawServer) -> None:
+    server.answer(b"{}")
+    send(httpx.Request("GET", server.url, headers=[(b"X-Name", "Zoë".encode())]))
+    assert "X-Name: Zoë\r\n".encode() in server.requests[0]
+
+
+def test_a_header_that_would_be_changed_is_not_sent(server: RawServer) -> None:
+    with pytest.raises(httpx.LocalProtocolError, match="UTF-8 only"):
+        send(httpx.Request("GET", server.url, headers=[(b"X-Name", "Zoë".encode("latin-1"))]))
+    assert server.requests == []
+
+
 def test_a_body_without_a_length_goes_out_in_chunks() -> None:
     received: list[bytes] = []
 

@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from rich.console import Console
 from metastudio import ShortJob, __version__
 from metastudio_cli.waiting import SHOWN, Progress
 from metastudio_sandbox import Sandbox, faults
+from raw_server import RawServer
 
 COMMAND = str(Path(sys.executable).with_name("metastudio"))
 REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
@@ -86,6 +86,16 @@ def test_show_prints_json_where_nobody_looks(sandbox: Sandbox) -> None:
     assert [json.loads(line) for line in result.stdout.splitlines()] == [sandbox.jobs[REFERENCE_JOB]] * 2
 
 
+def test_show_prints_json_that_any_encoding_can_hold(server: RawServer, sandbox: Sandbox) -> None:
+    server.answer(b'{"job_failed_reason": "\xe5\xa4\xb1 \\ud83d"}')
+    env = sandbox.environment | {"METASTUDIO_ENDPOINT": server.url, "PYTHONIOENCODING": "cp1252"}
+
+    result = run("show", "j", env=env)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == {"job_failed_reason": "失 \ud83d"}
+
+
 def test_show_prints_tables_for_people(sandbox: Sandbox) -> None:
     shown = run_on_a_terminal("show", REFERENCE_JOB, env=sandbox.environment | TERMINAL)
 
@@ -145,6 +155,7 @@ def test_a_refused_signature_ends_it_at_once(sandbox: Sandbox) -> None:
         (["show"], "JOB_ID"),
         (["vanish"], "vanish"),
         (["sandbox", "--port", "port"], "port"),
+        (["sandbox", "--port", "65536"], "65535"),
     ],
 )
 def test_wrong_use_is_said_and_exits_with_2(arguments: list[str], message: str) -> None:
@@ -202,11 +213,7 @@ def test_sign_prints_a_curl_command_that_works_and_no_secret(sandbox: Sandbox, s
     assert sandbox.credentials.sk not in result.stdout
     assert "the-security-token" not in result.stdout
     canonical = sandbox_canonical_request(result.stdout)
-    command = result.stdout[result.stdout.index("\ncurl ") :]
-    answer = subprocess.run(
-        ["bash", "-c", command], env=os.environ | env, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert json.loads(answer.stdout) == sandbox.jobs[REFERENCE_JOB]
+    assert json.loads(run_curl(result.stdout, env)) == sandbox.jobs[REFERENCE_JOB]
     assert (sandbox.exchanges[-1].canonical_request or "").replace("the-security-token", "***") == canonical
 
 
@@ -214,14 +221,37 @@ def sandbox_canonical_request(output: str) -> str:
     return output.removeprefix("# canonical request\n").partition("\n\n# string to sign")[0]
 
 
-def test_sign_signs_a_body(sandbox: Sandbox) -> None:
-    url = sandbox.url + "/v1/x"
+@pytest.mark.parametrize("arguments", [["?x={a,b}"], ["?x[0]=[1-2]"], ["", "-H", "X-Empty:"]])
+def test_the_curl_command_sends_what_was_signed(sandbox: Sandbox, arguments: list[str]) -> None:
+    before = len(sandbox.exchanges)
+    target, *options = arguments
+    url = sandbox.url + JOB_URL.format(project=sandbox.project_id) + target
 
-    result = run("sign", url, "-X", "post", "-d", '{"name": "it\'s"}', env=sandbox.environment)
+    result = run("sign", url, *options, env=sandbox.environment)
 
-    command = result.stdout[result.stdout.index("\ncurl ") :]
-    assert "--request POST" in command
-    assert json.loads(shlex.split(command)[-1]) == {"name": "it's"}
+    assert json.loads(run_curl(result.stdout, sandbox.environment)) == sandbox.jobs[REFERENCE_JOB]
+    assert len(sandbox.exchanges) == before + 1
+    assert sandbox.exchanges[-1].canonical_request == sandbox_canonical_request(result.stdout)
+
+
+@pytest.mark.parametrize("body", [f"@{__file__}", "two\nlines\n", '{"name": "it\'s"}'])
+def test_the_curl_command_sends_the_body_that_was_signed(sandbox: Sandbox, server: RawServer, body: str) -> None:
+    server.answer(b"{}")
+
+    result = run("sign", server.url + "/v1/x", "-X", "post", "-d", body, env=sandbox.environment)
+
+    run_curl(result.stdout, sandbox.environment)
+    head, _, sent = server.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/x HTTP")
+    assert sent.decode() == body
+
+
+def run_curl(output: str, env: dict[str, str]) -> str:
+    command = output[output.index("\ncurl ") :]
+    env = os.environ | env
+    return subprocess.run(
+        ["bash", "-c", command], env=env, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,19 @@ async def test_a_connection_in_use_is_closed_after_it() -> None:
 
 
 @in_a_loop
+async def test_closing_is_not_left_half_done_when_it_is_cancelled() -> None:
+    async with both() as (server, studio):
+        await at_once(studio, 3)
+        closing = asyncio.create_task(studio.aclose())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await server.until_open(0)
+
+
+@in_a_loop
 async def test_instrumentation_of_the_transport_sees_what_httpx_would_show_it() -> None:
     async with both() as (_, studio):
         url = studio.client.get_async_httpx_client().base_url.join("/v1")

@@ -3,6 +3,7 @@
 What the rest of the suite printed, logged and raised is looked at by `leaks`, after each test.
 """
 
+import asyncio
 import logging
 import pickle
 from collections.abc import Callable
@@ -15,7 +16,8 @@ import pytest
 
 from conftest import Connect
 from leaks import shown
-from metastudio import AkSkAuth, Credentials, MetaStudio, MetaStudioError, TokenAuth
+from metastudio import AkSkAuth, AsyncMetaStudio, Credentials, MetaStudio, MetaStudioError, TokenAuth
+from metastudio.aiohttp_transport import AiohttpTransport
 from raw_server import RawServer
 
 SECRETS = ("the-secret-access-key", "the-security-token", "the-user-token")
@@ -56,6 +58,30 @@ def test_however_a_call_ends(
 
     everything = shown(caught.value) + caplog.text
     assert "metastudio" in everything
+    assert not [secret for secret in SECRETS if secret in everything]
+
+
+@pytest.mark.parametrize("make_auth", [key_pair, user_token])
+@pytest.mark.parametrize("transport", [lambda: None, httpx.AsyncHTTPTransport, AiohttpTransport])
+def test_wherever_a_call_is_cancelled(
+    server: RawServer, make_auth: Callable[[], httpx.Auth], transport: Callable[[], httpx.AsyncBaseTransport | None]
+) -> None:
+    async def cancelled_after(turns: int) -> BaseException:
+        server.answers.append(None)
+        async with AsyncMetaStudio(
+            endpoint=server.url, project_id="p", auth=make_auth(), transport=transport()
+        ) as studio:
+            call = asyncio.create_task(studio.short_jobs.show("j"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await call
+            return caught.value
+
+    errors = [asyncio.run(cancelled_after(turns)) for turns in range(25)]
+    everything = "".join(map(shown, errors))
+    assert "AsyncClient" in everything
     assert not [secret for secret in SECRETS if secret in everything]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from conftest import Connect
-from metastudio import AuthenticationError, TokenAuth
+from leaks import shown
+from metastudio import AuthenticationError, ConfigurationError, TokenAuth
 from raw_server import RawServer
 
 RENEW = b'{"error_code": "APIGW.0307", "error_msg": "the token must be updated"}'
@@ -64,3 +65,13 @@ def test_a_fixed_token_is_sent_once(connect: Connect, server: RawServer, token_o
     with pytest.raises(AuthenticationError):
         connect(**token_options, auth=TokenAuth("fixed-token")).show("j")
     assert tokens_sent(server) == [b"fixed-token"]
+
+
+@pytest.mark.parametrize("token", [None, 5, b"token-in-bytes", object()])
+def test_what_is_no_text_is_not_sent(
+    connect: Connect, server: RawServer, token_options: dict[str, Any], token: Any
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"returned <class '{type(token).__name__}'>, not a string") as caught:
+        connect(**token_options, auth=TokenAuth(lambda: token)).show("j")
+    assert "token-in-bytes" not in shown(caught.value)
+    assert server.requests == []

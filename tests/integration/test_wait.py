@@ -151,6 +151,20 @@ def test_retries_keep_to_the_deadline_too(connect: Connect, options: dict[str, A
     sandbox._service.faults._coming.clear()
 
 
+def test_after_a_sleep_that_took_too_long_nothing_is_asked(
+    connect: Connect, options: dict[str, Any], sandbox: Sandbox
+) -> None:
+    session = connect(**options)
+    session.clock.late = 60
+    before = len(sandbox.exchanges)
+
+    with pytest.raises(WaitTimeout) as caught:
+        session.wait(sandbox.add_job("WAITING"), timeout=30)
+
+    assert caught.value.__cause__ is None
+    assert len(sandbox.exchanges) == before + 1
+
+
 @pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), "5", None])
 def test_a_wrong_timeout_is_said(connect: Connect, raw_options: dict[str, Any], timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match="timeout must be a number above 0"):

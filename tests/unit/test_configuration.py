@@ -34,6 +34,7 @@ def base_url(studio: MetaStudio | AsyncMetaStudio) -> str:
         ({"region": None}, "METASTUDIO_REGION"),
         ({"region": "mars-1"}, "unknown region 'mars-1': it is one of cn-north-4, cn-east-3, ap-southeast-3"),
         ({"region": ""}, "unknown region ''"),
+        ({"proxy": "http://127.0.0.1:1", "transport": object()}, "proxy or transport, not both"),
         ({"endpoint": "https://example.com"}, "region or endpoint, not both"),
         ({"project_id": None}, "HUAWEICLOUD_SDK_PROJECT_ID"),
         ({"project_id": ""}, "project_id must be"),
@@ -73,6 +74,15 @@ def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], ch
         ("ftp://example.com", "must look like https://host or https://host:port, not 'ftp://example.com'"),
         ("https://", "must look like https://"),
         ("https://example.com:port", "must look like https://"),
+        ("https://example.com:65536", "must look like https://"),
+        ("https://example.com:-1", "must look like https://"),
+        ("https://example.com\n", "must look like https://"),
+        (" https://example.com", "must look like https://"),
+        ("https://example.com ", "must look like https://"),
+        ("https://exa mple.com", "must look like https://"),
+        ("https://example..com", "must look like https://"),
+        (f"https://{'a' * 64}.com", "must look like https://"),
+        ("https://256.1.1.1", "must look like https://"),
         ("https://[::1", "must look like https://"),
         (7, "must look like https://"),
         (["https://example.com"], "must look like https://"),
@@ -85,6 +95,7 @@ def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], ch
         ("https://user:hunter2@example.com", "no user"),
         ("https://example.com/prefix", "no user, path"),
         ("https://example.com?a=1", "no user, path"),
+        ("https://example.com/?", "no user, path"),
         ("https://example.com#a", "no user, path"),
         ("user:hunter2@example.com", "must look like https://host or https://host:port, not '…@example.com'"),
     ],
@@ -105,6 +116,13 @@ def test_a_good_endpoint_is_taken(studio: type[MetaStudio | AsyncMetaStudio], en
     made = studio(endpoint=endpoint, project_id="p", credentials=Credentials("AK", "SK"))
 
     assert base_url(made).rstrip("/") == endpoint.rstrip("/")
+
+
+@STUDIOS
+def test_an_endpoint_is_taken_for_what_it_means(studio: type[MetaStudio | AsyncMetaStudio]) -> None:
+    made = studio(endpoint="HTTPS://BÜCHER.example:443/#", project_id="p", credentials=Credentials("AK", "SK"))
+
+    assert base_url(made) == "https://xn--bcher-kva.example"
 
 
 @STUDIOS
