@@ -97,7 +97,16 @@ class _Studio(Generic[TransportT]):
             # Plain http is for loopback: no proxy of the environment may come in between and read the credentials.
             "trust_env": base_url.startswith("https:"),
         }
-        self._open(options, resource)
+        try:
+            self._open(options, resource)
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+            failure = ConfigurationError(
+                "a proxy, or what TLS is to be verified with, cannot be used (arguments verify and proxy; HTTPS_PROXY, "
+                f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR): {type(error).__name__}: {error}"
+            )
+        else:
+            return
+        raise failure  # outside the except block: httpx's own traceback has the URL, and in it perhaps a password
 
     def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
         """Make the httpx client from `options`, and the resources upon it."""

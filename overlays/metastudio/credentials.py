@@ -108,10 +108,10 @@ def profile() -> Profile:
 
     named = variable("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
     # Not Path.expanduser: it raises where there is no home directory.
-    path = Path(named or os.path.expanduser("~/.huaweicloud/credentials"))  # noqa: PTH111
+    path = Path(os.path.expanduser(named or "~/.huaweicloud/credentials"))  # noqa: PTH111
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(path.read_text("utf-8"))
+        parser.read_string(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         if not named:
             return Profile(path, note="no such file")

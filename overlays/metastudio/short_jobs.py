@@ -60,7 +60,8 @@ class ShortJobs(Resource):
             timeout: Seconds; nothing is asked after them.
             on_update: Called with the job whenever an answer differs from the last one.
             success: The states in which the job is returned.
-            failure: The states in which `ShortJobFailed` is raised. Every other state means that the job is running.
+            failure: The states in which `ShortJobFailed` is raised, unless they are in `success`. Every other state
+                means that the job is running.
 
         Raises:
             ShortJobFailed: The job ended in a state of failure.

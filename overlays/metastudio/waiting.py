@@ -84,9 +84,11 @@ class Wait:
         changed, self.job, self.lost = job != self.job, job, None
         if changed and self.on_update:
             self.on_update(job)
+        if job.state in self.success:
+            return True
         if job.state in self.failure:
             raise ShortJobFailed(job)
-        return job.state in self.success
+        return False
 
     @contextmanager
     def forgiving(self) -> Iterator[None]:

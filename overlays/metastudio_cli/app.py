@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the service said no or did not answer, 2 wrong use or conf
 
 import json
 import logging
+import re
 import signal
 import sys
 import threading
@@ -166,13 +167,15 @@ def sign(
 
 
 def _request(method: str, url: str, header: list[str], data: str) -> httpx.Request:
+    if not re.fullmatch("[A-Za-z]+", method) or not all(re.match("[^:]+:", each) for each in header):
+        raise ConfigurationError("a method must be letters, and a header like NAME:VALUE")
     headers = [(name, value.strip()) for name, _, value in (each.partition(":") for each in header)]
     try:
         request = httpx.Request(method.upper(), url, headers=headers, content=data or None)
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise ConfigurationError(f"no request can be made of these arguments: {error}") from None
-    if not request.url.host or not all(name for name, _ in headers):
-        raise ConfigurationError("URL must look like https://host/path, and a header like NAME:VALUE")
+    if request.url.scheme not in {"http", "https"} or not request.url.host:
+        raise ConfigurationError("URL must look like https://host/path")
     return request
 
 

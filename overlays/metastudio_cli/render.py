@@ -30,7 +30,12 @@ def overview(jobs: Iterable[ShortJob]) -> RenderableType:
     for job in jobs:
         data = job.to_dict()
         says = data.get("job_failed_reason") or data.get("assess_result", {}).get("suggestion")
-        table.add_row(*(_text(name, value) for name, value in (("", job.job_id), ("state", job.state), ("", says))))
+        table.add_row(
+            *(
+                _text(name, value)
+                for name, value in (("", job.job_id or None), ("state", job.state or None), ("", says))
+            )
+        )
     return table
 
 
@@ -78,7 +83,7 @@ def _text(name: str, value: object) -> Text:
     if name.endswith("_time") and isinstance(value, int) and 0 < value < 2**31:
         # No page states the unit.
         shown += f"  ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC, if in seconds)"
-    if name == "status" and value in {-1, 1}:
+    if name == "status" and value in (-1, 1):
         # Which way -1 and 1 point is not documented.
         return Text(f"out of range ({shown})", style="yellow")
     return Text(shown, style=_STYLES.get(value, "") if isinstance(value, JobState) else "")

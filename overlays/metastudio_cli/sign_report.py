@@ -35,7 +35,8 @@ def report(request: httpx.Request, canonical_request: str) -> str:
 
 
 def _curl(request: httpx.Request, to_sign: str) -> str:
-    parts = [f"curl --globoff --path-as-is --request {quote(request.method)} {quote(str(request.url))}"]
+    method = "--head" if request.method == "HEAD" else f"--request {quote(request.method)}"
+    parts = [': "${HUAWEICLOUD_SDK_SK:?}" &&', f"curl --globoff --path-as-is {method} {quote(str(request.url))}"]
     parts += [f"--header {_header(name, value, to_sign)}" for name, value in _headers(request)]
     if request.content:
         parts.append(f"--data-raw {quote(request.content.decode())}")

@@ -50,8 +50,8 @@ class Progress:
         job_id = str(job.job_id)
         with self._lock:
             if job_id in self.jobs:
-                self._states[str(self.jobs.pop(job_id).state)] -= 1
-            self._states[str(job.state)] += 1
+                self._states[_state(self.jobs.pop(job_id))] -= 1
+            self._states[_state(job)] += 1
             self.jobs[job_id] = job
 
     def end(self, outcome: Outcome) -> None:
@@ -86,6 +86,10 @@ class Progress:
                 f"at most {self.rate:g} requests a second; {left:.0f} s left"
             ),
         )
+
+
+def _state(job: ShortJob) -> str:
+    return str(job.state or "without a state")
 
 
 def wait(

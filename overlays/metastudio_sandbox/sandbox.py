@@ -111,7 +111,8 @@ class Sandbox:
         return job_id
 
     def move_job(self, job_id: str, state: str) -> None:
-        """Put a job into another state, with the fields that go with it."""
+        """Put a job into another state, with the fields that go with it. There it stays."""
+        self._service.upcoming.pop(job_id, None)
         self._service.add_job(job_id, state)
 
     def inject(self, fault: Fault, times: int = 1) -> None:

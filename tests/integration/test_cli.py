@@ -103,6 +103,14 @@ def test_show_prints_tables_for_people(sandbox: Sandbox) -> None:
         assert each in shown
 
 
+def test_show_prints_what_no_metric_should_be(server: RawServer, sandbox: Sandbox) -> None:
+    server.answer(b'{"assess_result": {"basic_metrics": {"snr": {"status": [1]}}}}')
+
+    shown = run_on_a_terminal("show", "j", env=sandbox.environment | TERMINAL | {"METASTUDIO_ENDPOINT": server.url})
+
+    assert "[1]" in shown
+
+
 def test_show_prints_json_for_people_who_ask(sandbox: Sandbox) -> None:
     shown = run_on_a_terminal("show", "--json", REFERENCE_JOB, env=sandbox.environment)
 
@@ -247,16 +255,44 @@ def test_the_curl_command_sends_the_body_that_was_signed(sandbox: Sandbox, serve
 
 
 def run_curl(output: str, env: dict[str, str]) -> str:
-    command = output[output.index("\ncurl ") :]
-    env = os.environ | env
+    command = output[output.index("# the same request") :]
     return subprocess.run(
-        ["bash", "-c", command], env=env, capture_output=True, text=True, timeout=60, check=True
+        ["bash", "-c", command], env=os.environ | env, capture_output=True, text=True, timeout=60, check=True
     ).stdout
+
+
+def test_the_curl_command_asks_for_the_head_only(sandbox: Sandbox, server: RawServer) -> None:
+    server.answer(b"{}")
+
+    result = run("sign", server.url, "-X", "HEAD", env=sandbox.environment)
+
+    assert run_curl(result.stdout, sandbox.environment).startswith("HTTP/1.1 200 OK")
+    assert server.requests[0].startswith(b"HEAD / HTTP")
+
+
+def test_the_curl_command_sends_nothing_without_the_secret_key(sandbox: Sandbox, server: RawServer) -> None:
+    result = run("sign", server.url, env=sandbox.environment)
+
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run_curl(result.stdout, {})
+
+    assert "HUAWEICLOUD_SDK_SK" in caught.value.stderr
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["https://"], ["not a url"], ["https://[::1"], ["https://example.com", "-H", ": x"], ["https://e", "-H", "a: ü"]],
+    [
+        ["https://"],
+        ["not a url"],
+        ["https://[::1"],
+        ["ftp://example.com"],
+        ["https://example.com", "-H", ": x"],
+        ["https://example.com", "-H", "x"],
+        ["https://example.com", "-H", "a: ü"],
+        ["https://example.com", "-X", ""],
+        ["https://example.com", "-X", "GE T"],
+    ],
 )
 def test_sign_says_what_is_wrong(sandbox: Sandbox, arguments: list[str]) -> None:
     result = run("sign", *arguments, env=sandbox.environment)
@@ -340,6 +376,15 @@ def test_the_table_has_the_jobs_that_changed_last_and_counts_all() -> None:
 
     assert re.findall(r"^  (\d+) ", shown, re.MULTILINE) == [str(n) for n in (*range(142 - SHOWN, 140), 105, 106)]
     assert "(39 WAITING, 1 PROCESSING)" in shown
+
+
+def test_the_table_has_a_job_without_a_state() -> None:
+    progress = Progress([], timeout=1, rate=1)
+    for _ in range(2):
+        progress.update(ShortJob(job_id="j"))
+
+    assert re.search(r"^  j +- ", shown := printed(progress), re.MULTILINE)
+    assert "(1 without a state)" in shown
 
 
 def test_the_table_can_be_drawn_while_jobs_change() -> None:

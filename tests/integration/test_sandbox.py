@@ -140,6 +140,13 @@ def test_a_job_can_be_moved(sandbox: Sandbox) -> None:
     assert "assess_result" in ask(sandbox, path_of(sandbox, job_id)).json()
 
 
+def test_a_job_that_was_moved_by_hand_stays_there(sandbox: Sandbox) -> None:
+    job_id = sandbox.add_job("WAITING", "PROCESSING", "SUCCEED")
+    sandbox.move_job(job_id, "FAILED")
+
+    assert [ask(sandbox, path_of(sandbox, job_id)).json()["state"] for _ in range(2)] == ["FAILED"] * 2
+
+
 def test_faults_come_in_order_and_then_no_more(sandbox: Sandbox) -> None:
     sandbox.inject(faults.throttled(retry_after=2), times=2)
     sandbox.inject(faults.html(502))

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from leaks import shown
 from metastudio import (
     AkSkAuth,
     AsyncMetaStudio,
@@ -47,6 +48,7 @@ def base_url(studio: MetaStudio | AsyncMetaStudio) -> str:
         ({"app_user_id": "用户"}, "app_user_id must be printable ASCII"),
         ({"app_user_id": "a\r\nX-Evil: 1"}, "app_user_id must be printable ASCII"),
         ({"app_user_id": ""}, "app_user_id must be printable ASCII"),
+        ({"proxy": "proxy.example.com:3128"}, "proxy, or what TLS is to be verified with, cannot be used"),
         ({"timeout": 0}, "timeout must be"),
         ({"timeout": -1.0}, "timeout must be a number above 0 and at most 1000000000, not -1.0"),
         ({"timeout": float("nan")}, "timeout must be"),
@@ -64,6 +66,27 @@ def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], ch
 
     assert isinstance(caught.value, MetaStudioError)
     assert isinstance(caught.value, ValueError)
+
+
+@STUDIOS
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "foo://user:hunter2@127.0.0.1"),
+        ("HTTPS_PROXY", "http://user:hunter2@127.0.0.1:port"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("SSL_CERT_FILE", "/nowhere.pem"),
+    ],
+)
+def test_what_httpx_cannot_use_is_said(
+    studio: type[MetaStudio | AsyncMetaStudio], name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        studio(**GOOD)
+
+    assert "hunter2" not in shown(caught.value)
 
 
 @STUDIOS

@@ -87,6 +87,14 @@ def test_a_pair_is_never_mixed_from_two_places(default_file: Path, monkeypatch: 
 
 def test_the_environment_can_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(write(tmp_path / "elsewhere.ini", PROFILE)))
+    assert who(sent()) == "FILE-AK"
+
+    monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "~/elsewhere.ini")  # HOME is tmp_path
+    assert who(sent()) == "FILE-AK"
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(default_file: Path) -> None:
+    write(default_file, "\ufeff" + PROFILE)
 
     assert who(sent()) == "FILE-AK"
 

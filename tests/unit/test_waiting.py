@@ -163,3 +163,9 @@ def test_the_job_that_was_asked_for_is_named_even_if_the_answer_does_not() -> No
     assert seen == ["j"]
     assert not wait.take(ShortJob(job_id="another"))
     assert seen == ["j", "another"], "what the service says is left as it is"
+
+
+def test_a_state_that_counts_as_success_is_no_failure() -> None:
+    wait = Wait("j", 10, frozenset({"FAILED"}), FAILURE_STATES, None, clock=lambda: 0)
+
+    assert wait.take(ShortJob(state="FAILED"))
