@@ -30,12 +30,7 @@ def overview(jobs: Iterable[ShortJob]) -> RenderableType:
     for job in jobs:
         data = job.to_dict()
         says = data.get("job_failed_reason") or data.get("assess_result", {}).get("suggestion")
-        table.add_row(
-            *(
-                _text(name, value)
-                for name, value in (("", job.job_id or None), ("state", job.state or None), ("", says))
-            )
-        )
+        table.add_row(_text("", job.job_id or None), _text("state", job.state or None), _text("", says))
     return table
 
 
