@@ -16,8 +16,8 @@ Callback = TypeVar("Callback", bound=Callable[..., Any])
 _ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,1000}")  # of a URL beyond 65,536 characters, httpx makes no request
 #: Seconds: 31 years. What sockets and event loops can wait for is not much longer.
 MAX_NUMBER: Final = 1e9
-#: The names that a resolver takes, and addresses.
-_HOST: Final = re.compile(rb"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:]*:[0-9a-f:.]+")
+#: The names that a resolver takes, and addresses. Compiled when it is needed: with a region it is not.
+_HOST: Final = rb"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:]*:[0-9a-f:.]+"
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 
 
@@ -129,7 +129,7 @@ def endpoint(url: str) -> str:
 
 
 def _is_address(url: httpx.URL) -> bool:
-    return bool(_HOST.fullmatch(url.raw_host)) and (url.port or 0) in range(65_536)
+    return bool(re.fullmatch(_HOST, url.raw_host)) and (url.port or 0) in range(65_536)
 
 
 def _shown(url: object) -> str:

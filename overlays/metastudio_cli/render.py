@@ -79,6 +79,6 @@ def _text(name: str, value: object) -> Text:
         # No page states the unit.
         shown += f"  ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC, if in seconds)"
     if name == "status" and value in (-1, 1):
-        # Which way -1 and 1 point is not documented.
+        # Which way -1 and 1 point is not documented. Not a set: an answer may have a list there.
         return Text(f"out of range ({shown})", style="yellow")
     return Text(shown, style=_STYLES.get(value, "") if isinstance(value, JobState) else "")
