@@ -18,8 +18,8 @@ scripts/setup
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
 export PATH="$PWD/.venv/bin:$PATH" RUFF_NO_CACHE=true PYTHONDONTWRITEBYTECODE=1 # the generator calls ruff
-openapi-python-client generate --path openapi.yaml --config codegen.yaml --meta none \
-    --output-path "$new/client" --fail-on-warning
+openapi-python-client generate --path openapi.yaml --config codegen/config.yaml \
+    --custom-template-path codegen/templates --meta none --output-path "$new/client" --fail-on-warning
 touch "$new/client/py.typed"
 find "$new/client" -name '*.py' -print0 | while IFS= read -r -d '' file; do
     printf '%s\n' "$banner" | cat - "$file" > "$new/file"

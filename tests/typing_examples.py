@@ -37,7 +37,7 @@ from metastudio import (
 )
 from metastudio_client.api.short_jobs import show_short_job
 from metastudio_client.models import ErrorResponse
-from metastudio_client.types import Response, Unset
+from metastudio_client.types import Response
 from metastudio_sandbox import Exchange, Sandbox, faults
 
 assert_type(__version__, str)
@@ -77,16 +77,16 @@ def construct() -> None:
 def read(studio: MetaStudio) -> None:
     job = studio.short_jobs.show("job", max_retries=1, total_timeout=3)
     assert_type(job, ShortJob)
-    assert_type(job.job_id, str | Unset)
-    assert_type(job.state, JobState | str | Unset)
-    assert_type(job.job_type, JobType | str | Unset)
-    assert_type(job.create_time, int | Unset)
-    assert_type(job.assess_result, AssessResult | Unset)
+    assert_type(job.job_id, str | None)
+    assert_type(job.state, JobState | str | None)
+    assert_type(job.job_type, JobType | str | None)
+    assert_type(job.create_time, int | None)
+    assert_type(job.assess_result, AssessResult | None)
     if job.state == JobState.SUCCEED and job.assess_result:
         assert_type(job.assess_result, AssessResult)
-        assert_type(job.assess_result.snr, AssessProperty | Unset)
+        assert_type(job.assess_result.snr, AssessProperty | None)
         if job.assess_result.snr:
-            assert_type(job.assess_result.snr.status, int | Unset)
+            assert_type(job.assess_result.snr.status, int | None)
 
 
 def wait(studio: MetaStudio) -> None:
@@ -129,7 +129,7 @@ def errors(studio: MetaStudio) -> None:
         studio.short_jobs.wait("job", timeout=1)
     except ShortJobFailed as failed:
         assert_type(failed.job, ShortJob)
-        assert_type(failed.job.job_failed_reason, str | Unset)
+        assert_type(failed.job.job_failed_reason, str | None)
     except WaitTimeout as late:
         assert_type(late.job, ShortJob | None)
         assert_type(late.job_id, str)

@@ -15,7 +15,7 @@ _NOTHING: Final = httpx.ByteStream(b"")
 
 
 class CleanResponse(httpx.Response):
-    """A response that was read whole and decoded, and whose JSON is an object without nulls."""
+    """A response that was read whole and decoded, and whose JSON is an object."""
 
     payload: dict[str, Any]
 
@@ -75,8 +75,7 @@ def clean(request: httpx.Request, answer: httpx.Response, raw: bytes | None) -> 
     if not response.is_success:
         raise status_error(response)
     try:
-        payload = json.loads(response.content)
-        response.payload = _without_nulls(payload) if b"null" in response.content else payload
+        response.payload = payload = json.loads(response.content)
     except ValueError:
         raise validation_error(response, "the answer is not JSON") from None
     except RecursionError:
@@ -107,12 +106,3 @@ def _decoded(answer: httpx.Response, raw: bytes) -> bytes:
         return httpx.Response(answer.status_code, headers=answer.headers, content=raw).content
     except httpx.DecodingError:
         return raw
-
-
-def _without_nulls(value: Any) -> Any:
-    """Return `value` without the members that are null: to the service, null means missing."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value

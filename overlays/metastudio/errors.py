@@ -4,7 +4,6 @@ Which class a response becomes is decided by its status *and* its code: the serv
 failures with status 400. Errors keep no request, since a request carries credentials.
 """
 
-import copyreg
 import json
 from typing import Any, Final
 
@@ -12,11 +11,6 @@ import attrs
 import httpx
 
 from metastudio_client.models import ShortJob
-from metastudio_client.types import Unset
-
-# Jobs travel, on errors too: a copy or a pickle of "not given" is the same "not given", which the generator compares by
-# identity.
-copyreg.pickle(Unset, lambda _: "UNSET")
 
 
 def printable(text: str, limit: int = 300) -> str:

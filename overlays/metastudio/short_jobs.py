@@ -8,7 +8,6 @@ from typing import Any, TypedDict
 from metastudio_client import Client
 from metastudio_client.api.short_jobs import show_short_job
 from metastudio_client.models import ShortJob
-from metastudio_client.types import UNSET, Unset
 
 from . import checks
 from .resources import AsyncResource, Resource
@@ -20,7 +19,7 @@ class _Arguments(TypedDict):
     project_id: str
     job_id: str
     client: Client
-    x_app_user_id: str | Unset
+    x_app_user_id: str | None
 
 
 class ShortJobs(Resource):
@@ -166,7 +165,7 @@ def _arguments(resource: Resource | AsyncResource, job_id: str) -> _Arguments:
         "project_id": resource.project_id,
         "job_id": checks.path_id("job_id", job_id),
         "client": resource.client,
-        "x_app_user_id": UNSET if resource.app_user_id is None else resource.app_user_id,
+        "x_app_user_id": resource.app_user_id,
     }
 
 

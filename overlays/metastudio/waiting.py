@@ -8,7 +8,6 @@ from typing import Final, TypeAlias
 import attrs
 
 from metastudio_client.models import JobState, ShortJob
-from metastudio_client.types import Unset
 
 from .errors import (
     APIConnectionError,
@@ -79,7 +78,7 @@ class Wait:
         Raises:
             ShortJobFailed: The job is in a state of failure.
         """
-        if isinstance(job.job_id, Unset):  # every field may be missing; whoever is told must know which job it is
+        if job.job_id is None:  # every field may be missing; whoever is told must know which job it is
             job.job_id = self.job_id
         changed, self.job, self.lost = job != self.job, job, None
         if changed and self.on_update:

@@ -272,7 +272,7 @@ def test_no_enum_is_closed() -> None:
 
 
 def test_nothing_is_null() -> None:
-    """Null means missing and is removed before the body is held against the contract."""
+    """A missing field is `None` in the models, so that an explicit null in a request could not be told from it."""
     nodes = list(everything(CONTRACT))
 
     assert None not in nodes

@@ -28,9 +28,10 @@ class Copy:
         self.client = root / CLIENT
         (root / "scripts").mkdir(parents=True)
         temporary.mkdir()
-        for name in ("generate.sh", "openapi.yaml", "codegen.yaml"):
+        for name in ("generate.sh", "openapi.yaml"):
             shutil.copy(ROOT / name, root / name)
-        shutil.copytree(ROOT / CLIENT, self.client, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("codegen", CLIENT):
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         setup = root / "scripts" / "setup"
         setup.write_text("#!/usr/bin/env bash\n")
         setup.chmod(0o755)

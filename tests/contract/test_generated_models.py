@@ -1,6 +1,8 @@
 """The contract against the generated models: the same fields, types and values, and nothing is lost on the way."""
 
+import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,6 @@ from hypothesis import strategies as st
 
 from metastudio_client import models
 from metastudio_client.models import JobState, JobType, ShortJob
-from metastudio_client.types import UNSET
 
 SCHEMAS: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text("utf-8"))["components"][
     "schemas"
@@ -66,9 +67,9 @@ def test_the_fields_of_the_model_are_the_properties_of_the_schema(name: str) -> 
     del fields["additional_properties"]  # where unknown ones go
 
     assert {field.name: field.type for field in fields.values()} == {
-        each: f"{annotation(schema)} | Unset" for each, schema in SCHEMAS[name]["properties"].items()
+        each: f"{annotation(schema)} | None" for each, schema in SCHEMAS[name]["properties"].items()
     }
-    assert all(field.default is UNSET for field in fields.values())
+    assert all(field.default is None for field in fields.values())
 
 
 @pytest.mark.parametrize("name", ENUMS)
@@ -116,9 +117,13 @@ def test_a_time_outside_the_documented_range_is_passed_on_as_it_is(number: int) 
     assert ShortJob.from_dict({"create_time": number}).create_time == number
 
 
-def test_what_is_missing_is_falsy() -> None:
-    """So `if job.assess_result:` and `job.job_failed_code or "none"` work."""
-    job = ShortJob.from_dict({})
+def test_missing_field_is_none() -> None:
+    """What prints, compares, copies or serialises a job meets `None`, and no object of the generator's."""
+    job = ShortJob.from_dict({"state": "WAITING", "assess_result": None})
 
-    assert job.to_dict() == {}
-    assert not any(getattr(job, name) for name in SCHEMAS["ShortJob"]["properties"])
+    assert [getattr(job, name) for name in SCHEMAS["ShortJob"]["properties"] if name != "state"] == [None] * 7
+    assert f"{job.job_failed_reason}" == "None"
+    assert json.dumps(job.to_dict()) == '{"state": "WAITING"}'
+    assert json.dumps(attrs.asdict(job)["assess_result"]) == "null"
+    assert pickle.loads(pickle.dumps(job)) == copy.deepcopy(job) == job
+    assert "Unset" not in repr(job)

@@ -21,7 +21,6 @@ from metastudio import (
     WaitTimeout,
 )
 from metastudio.waiting import FAILURE_STATES, MAX_INTERVAL, SUCCESS_STATES
-from metastudio_client.types import UNSET
 from metastudio_sandbox import Sandbox, faults
 from raw_server import RawServer
 
@@ -233,7 +232,7 @@ def test_jobs_travel(connect: Connect, options: dict[str, Any], sandbox: Sandbox
     for travelled in (pickle.loads(pickle.dumps(job)), copy.deepcopy(job), copy.copy(job)):
         assert travelled == job
         assert travelled.to_dict() == job.to_dict()
-        assert travelled.assess_result is UNSET
+        assert travelled.assess_result is None
 
 
 def test_an_interrupt_leaves_nothing_running(options: dict[str, Any], sandbox: Sandbox) -> None:

@@ -81,9 +81,9 @@ def edited_copy(directory: Path, edit: Callable[[dict[str, Any]], None]) -> Copy
     """Copy the repository to `directory`, edit the contract there, and run `./generate.sh`."""
     root = directory / "repository"
     (root / "scripts").mkdir(parents=True)
-    for name in ("generate.sh", "openapi.yaml", "codegen.yaml"):
+    for name in ("generate.sh", "openapi.yaml"):
         shutil.copy(ROOT / name, root / name)
-    for name in ("overlays", CLIENT):
+    for name in ("codegen", "overlays", CLIENT):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     setup = root / "scripts" / "setup"
     setup.write_text("#!/usr/bin/env bash\n", "utf-8")

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET
 
 T = TypeVar("T", bound="AssessProperty")
 
@@ -17,18 +17,18 @@ class AssessProperty:
     """Assessment metric details.
 
     Attributes:
-        expected (str | Unset): Expected information.
-        actual (str | Unset): Actual information.
-        suggestion (str | Unset): Suggestions in Chinese.
-        suggestion_en (str | Unset): Suggestions in English.
-        status (int | Unset): Whether the range is exceeded. That 0 means in range is inferred.
+        expected (str | None): Expected information.
+        actual (str | None): Actual information.
+        suggestion (str | None): Suggestions in Chinese.
+        suggestion_en (str | None): Suggestions in English.
+        status (int | None): Whether the range is exceeded. That 0 means in range is inferred.
     """
 
-    expected: str | Unset = UNSET
-    actual: str | Unset = UNSET
-    suggestion: str | Unset = UNSET
-    suggestion_en: str | Unset = UNSET
-    status: int | Unset = UNSET
+    expected: str | None = UNSET
+    actual: str | None = UNSET
+    suggestion: str | None = UNSET
+    suggestion_en: str | None = UNSET
+    status: int | None = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -21,46 +21,46 @@ class AssessResult:
     """Audio quality assessment result.
 
     Attributes:
-        speed (AssessProperty | Unset): Assessment metric details.
-        sound (AssessProperty | Unset): Assessment metric details.
-        snr (AssessProperty | Unset): Assessment metric details.
-        reverb (AssessProperty | Unset): Assessment metric details.
-        dnsmos_ovrl (AssessProperty | Unset): Assessment metric details.
-        dnsmos_bak (AssessProperty | Unset): Assessment metric details.
-        suggestion (str | Unset): Suggestions.
+        speed (AssessProperty | None): Assessment metric details.
+        sound (AssessProperty | None): Assessment metric details.
+        snr (AssessProperty | None): Assessment metric details.
+        reverb (AssessProperty | None): Assessment metric details.
+        dnsmos_ovrl (AssessProperty | None): Assessment metric details.
+        dnsmos_bak (AssessProperty | None): Assessment metric details.
+        suggestion (str | None): Suggestions.
     """
 
-    speed: AssessProperty | Unset = UNSET
-    sound: AssessProperty | Unset = UNSET
-    snr: AssessProperty | Unset = UNSET
-    reverb: AssessProperty | Unset = UNSET
-    dnsmos_ovrl: AssessProperty | Unset = UNSET
-    dnsmos_bak: AssessProperty | Unset = UNSET
-    suggestion: str | Unset = UNSET
+    speed: AssessProperty | None = UNSET
+    sound: AssessProperty | None = UNSET
+    snr: AssessProperty | None = UNSET
+    reverb: AssessProperty | None = UNSET
+    dnsmos_ovrl: AssessProperty | None = UNSET
+    dnsmos_bak: AssessProperty | None = UNSET
+    suggestion: str | None = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        speed: dict[str, Any] | Unset = UNSET
+        speed: dict[str, Any] | None = UNSET
         if not isinstance(self.speed, Unset):
             speed = self.speed.to_dict()
 
-        sound: dict[str, Any] | Unset = UNSET
+        sound: dict[str, Any] | None = UNSET
         if not isinstance(self.sound, Unset):
             sound = self.sound.to_dict()
 
-        snr: dict[str, Any] | Unset = UNSET
+        snr: dict[str, Any] | None = UNSET
         if not isinstance(self.snr, Unset):
             snr = self.snr.to_dict()
 
-        reverb: dict[str, Any] | Unset = UNSET
+        reverb: dict[str, Any] | None = UNSET
         if not isinstance(self.reverb, Unset):
             reverb = self.reverb.to_dict()
 
-        dnsmos_ovrl: dict[str, Any] | Unset = UNSET
+        dnsmos_ovrl: dict[str, Any] | None = UNSET
         if not isinstance(self.dnsmos_ovrl, Unset):
             dnsmos_ovrl = self.dnsmos_ovrl.to_dict()
 
-        dnsmos_bak: dict[str, Any] | Unset = UNSET
+        dnsmos_bak: dict[str, Any] | None = UNSET
         if not isinstance(self.dnsmos_bak, Unset):
             dnsmos_bak = self.dnsmos_bak.to_dict()
 
@@ -92,42 +92,42 @@ class AssessResult:
 
         d = dict(src_dict)
         _speed = d.pop("speed", UNSET)
-        speed: AssessProperty | Unset
+        speed: AssessProperty | None
         if isinstance(_speed, Unset):
             speed = UNSET
         else:
             speed = AssessProperty.from_dict(_speed)
 
         _sound = d.pop("sound", UNSET)
-        sound: AssessProperty | Unset
+        sound: AssessProperty | None
         if isinstance(_sound, Unset):
             sound = UNSET
         else:
             sound = AssessProperty.from_dict(_sound)
 
         _snr = d.pop("snr", UNSET)
-        snr: AssessProperty | Unset
+        snr: AssessProperty | None
         if isinstance(_snr, Unset):
             snr = UNSET
         else:
             snr = AssessProperty.from_dict(_snr)
 
         _reverb = d.pop("reverb", UNSET)
-        reverb: AssessProperty | Unset
+        reverb: AssessProperty | None
         if isinstance(_reverb, Unset):
             reverb = UNSET
         else:
             reverb = AssessProperty.from_dict(_reverb)
 
         _dnsmos_ovrl = d.pop("dnsmos_ovrl", UNSET)
-        dnsmos_ovrl: AssessProperty | Unset
+        dnsmos_ovrl: AssessProperty | None
         if isinstance(_dnsmos_ovrl, Unset):
             dnsmos_ovrl = UNSET
         else:
             dnsmos_ovrl = AssessProperty.from_dict(_dnsmos_ovrl)
 
         _dnsmos_bak = d.pop("dnsmos_bak", UNSET)
-        dnsmos_bak: AssessProperty | Unset
+        dnsmos_bak: AssessProperty | None
         if isinstance(_dnsmos_bak, Unset):
             dnsmos_bak = UNSET
         else:

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..types import UNSET, Unset
+from ..types import UNSET
 
 T = TypeVar("T", bound="ErrorResponse")
 
@@ -17,14 +17,14 @@ class ErrorResponse:
     """The body of every answer that is not 200.
 
     Attributes:
-        error_code (str | Unset): Error code. An opaque string.
-        error_msg (str | Unset): Error description.
-        request_id (str | Unset): The ID of the request. The gateway adds it; the service's own errors may lack it.
+        error_code (str | None): Error code. An opaque string.
+        error_msg (str | None): Error description.
+        request_id (str | None): The ID of the request. The gateway adds it; the service's own errors may lack it.
     """
 
-    error_code: str | Unset = UNSET
-    error_msg: str | Unset = UNSET
-    request_id: str | Unset = UNSET
+    error_code: str | None = UNSET
+    error_msg: str | None = UNSET
+    request_id: str | None = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

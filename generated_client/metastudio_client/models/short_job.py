@@ -23,30 +23,30 @@ class ShortJob:
     """A short task.
 
     Attributes:
-        job_type (JobType | str | Unset): Short task type. A type that is not in the list arrives as the string it is.
-        job_id (str | Unset): Task ID.
-        state (JobState | str | Unset): Task status. The list grows; a state that is not in it arrives as the string it
+        job_type (JobType | str | None): Short task type. A type that is not in the list arrives as the string it is.
+        job_id (str | None): Task ID.
+        state (JobState | str | None): Task status. The list grows; a state that is not in it arrives as the string it
             is.
-        job_failed_code (str | Unset): An error code is displayed when a task fails.
-        job_failed_reason (str | Unset): The failure cause is displayed when a task fails.
-        create_time (int | Unset): Time when a task was created. No unit is stated; the range fits seconds since the
+        job_failed_code (str | None): An error code is displayed when a task fails.
+        job_failed_reason (str | None): The failure cause is displayed when a task fails.
+        create_time (int | None): Time when a task was created. No unit is stated; the range fits seconds since the
             epoch (inferred).
-        lastupdate_time (int | Unset): The time when the task status was updated. Unit: see create_time.
-        assess_result (AssessResult | Unset): Audio quality assessment result.
+        lastupdate_time (int | None): The time when the task status was updated. Unit: see create_time.
+        assess_result (AssessResult | None): Audio quality assessment result.
     """
 
-    job_type: JobType | str | Unset = UNSET
-    job_id: str | Unset = UNSET
-    state: JobState | str | Unset = UNSET
-    job_failed_code: str | Unset = UNSET
-    job_failed_reason: str | Unset = UNSET
-    create_time: int | Unset = UNSET
-    lastupdate_time: int | Unset = UNSET
-    assess_result: AssessResult | Unset = UNSET
+    job_type: JobType | str | None = UNSET
+    job_id: str | None = UNSET
+    state: JobState | str | None = UNSET
+    job_failed_code: str | None = UNSET
+    job_failed_reason: str | None = UNSET
+    create_time: int | None = UNSET
+    lastupdate_time: int | None = UNSET
+    assess_result: AssessResult | None = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        job_type: str | Unset
+        job_type: str | None
         if isinstance(self.job_type, Unset):
             job_type = UNSET
         elif isinstance(self.job_type, JobType):
@@ -56,7 +56,7 @@ class ShortJob:
 
         job_id = self.job_id
 
-        state: str | Unset
+        state: str | None
         if isinstance(self.state, Unset):
             state = UNSET
         elif isinstance(self.state, JobState):
@@ -72,7 +72,7 @@ class ShortJob:
 
         lastupdate_time = self.lastupdate_time
 
-        assess_result: dict[str, Any] | Unset = UNSET
+        assess_result: dict[str, Any] | None = UNSET
         if not isinstance(self.assess_result, Unset):
             assess_result = self.assess_result.to_dict()
 
@@ -104,7 +104,7 @@ class ShortJob:
 
         d = dict(src_dict)
 
-        def _parse_job_type(data: object) -> JobType | str | Unset:
+        def _parse_job_type(data: object) -> JobType | str | None:
             if isinstance(data, Unset):
                 return data
             try:
@@ -115,13 +115,13 @@ class ShortJob:
                 return job_type_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(JobType | str | Unset, data)
+            return cast(JobType | str | None, data)
 
         job_type = _parse_job_type(d.pop("job_type", UNSET))
 
         job_id = d.pop("job_id", UNSET)
 
-        def _parse_state(data: object) -> JobState | str | Unset:
+        def _parse_state(data: object) -> JobState | str | None:
             if isinstance(data, Unset):
                 return data
             try:
@@ -132,7 +132,7 @@ class ShortJob:
                 return state_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(JobState | str | Unset, data)
+            return cast(JobState | str | None, data)
 
         state = _parse_state(d.pop("state", UNSET))
 
@@ -145,7 +145,7 @@ class ShortJob:
         lastupdate_time = d.pop("lastupdate_time", UNSET)
 
         _assess_result = d.pop("assess_result", UNSET)
-        assess_result: AssessResult | Unset
+        assess_result: AssessResult | None
         if isinstance(_assess_result, Unset):
             assess_result = UNSET
         else:

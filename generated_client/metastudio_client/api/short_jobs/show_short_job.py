@@ -15,7 +15,7 @@ def _get_kwargs(
     project_id: str,
     job_id: str,
     *,
-    x_app_user_id: str | Unset = UNSET,
+    x_app_user_id: str | None = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(x_app_user_id, Unset):
@@ -65,7 +65,7 @@ def sync_detailed(
     job_id: str,
     *,
     client: AuthenticatedClient | Client,
-    x_app_user_id: str | Unset = UNSET,
+    x_app_user_id: str | None = UNSET,
 ) -> Response[ErrorResponse | ShortJob]:
     """Querying Short Task Details
 
@@ -75,7 +75,7 @@ def sync_detailed(
     Args:
         project_id (str):
         job_id (str):
-        x_app_user_id (str | Unset):
+        x_app_user_id (str | None):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -103,7 +103,7 @@ def sync(
     job_id: str,
     *,
     client: AuthenticatedClient | Client,
-    x_app_user_id: str | Unset = UNSET,
+    x_app_user_id: str | None = UNSET,
 ) -> ErrorResponse | ShortJob | None:
     """Querying Short Task Details
 
@@ -113,7 +113,7 @@ def sync(
     Args:
         project_id (str):
         job_id (str):
-        x_app_user_id (str | Unset):
+        x_app_user_id (str | None):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -136,7 +136,7 @@ async def asyncio_detailed(
     job_id: str,
     *,
     client: AuthenticatedClient | Client,
-    x_app_user_id: str | Unset = UNSET,
+    x_app_user_id: str | None = UNSET,
 ) -> Response[ErrorResponse | ShortJob]:
     """Querying Short Task Details
 
@@ -146,7 +146,7 @@ async def asyncio_detailed(
     Args:
         project_id (str):
         job_id (str):
-        x_app_user_id (str | Unset):
+        x_app_user_id (str | None):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -172,7 +172,7 @@ async def asyncio(
     job_id: str,
     *,
     client: AuthenticatedClient | Client,
-    x_app_user_id: str | Unset = UNSET,
+    x_app_user_id: str | None = UNSET,
 ) -> ErrorResponse | ShortJob | None:
     """Querying Short Task Details
 
@@ -182,7 +182,7 @@ async def asyncio(
     Args:
         project_id (str):
         job_id (str):
-        x_app_user_id (str | Unset):
+        x_app_user_id (str | None):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
