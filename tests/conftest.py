@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import httpx
 import pytest
 
 from leaks import pytest_runtest_makereport
@@ -32,14 +33,16 @@ class Session(Protocol):
 __all__ = ["pytest_runtest_makereport"]  # a hook: pytest finds it here
 
 Connect = Callable[..., Session]
+_AUTHORITIES: Final = httpx.create_ssl_context()  # loaded once, and not for each of some thousand clients
 
 
 class _Sync:
     def __init__(self, *, real_time: bool = False, **options: Any) -> None:
+        options.setdefault("verify", _AUTHORITIES)
         self.studio = MetaStudio(**options)
         self.clock = Clock()
         if not real_time:
-            self.studio.short_jobs.clock, self.studio.short_jobs.sleep = self.clock, self.clock.sleep
+            self.studio.short_jobs._caller.clock, self.studio.short_jobs._caller.sleep = self.clock, self.clock.sleep
 
     @property
     def slept(self) -> list[float]:
@@ -57,10 +60,14 @@ class _Sync:
 
 class _Async:
     def __init__(self, *, real_time: bool = False, **options: Any) -> None:
+        options.setdefault("verify", _AUTHORITIES)
         self.studio = AsyncMetaStudio(**options)
         self.clock = Clock()
         if not real_time:
-            self.studio.short_jobs.clock, self.studio.short_jobs.sleep = self.clock, self.clock.async_sleep
+            self.studio.short_jobs._caller.clock, self.studio.short_jobs._caller.sleep = (
+                self.clock,
+                self.clock.async_sleep,
+            )
         self._runner = asyncio.Runner()
 
     @property
@@ -79,7 +86,7 @@ class _Async:
 
 
 class _Aiohttp(_Async):
-    def __init__(self, *, verify: ssl.SSLContext | bool = True, **options: Any) -> None:
+    def __init__(self, *, verify: ssl.SSLContext | bool = _AUTHORITIES, **options: Any) -> None:
         if "proxy" not in options:  # it has none
             options.setdefault("transport", AiohttpTransport(verify=verify))
         super().__init__(**options)

@@ -137,8 +137,8 @@ def allow_errors(call: Callable[[], object]) -> None:
 def call(function: Callable[..., Any], sandbox: Sandbox, job_ids: list[str]) -> None:
     """Call a function, sync or async, with arguments by the annotations and names of its parameters."""
     with MetaStudio() as studio:
-        studio.short_jobs.clock = clock = Clock()
-        studio.short_jobs.sleep = clock.sleep
+        studio.short_jobs._caller.clock = clock = Clock()
+        studio.short_jobs._caller.sleep = clock.sleep
         a_studio = AsyncMetaStudio()
         known: dict[object, object] = {
             MetaStudio: studio,

@@ -1,8 +1,7 @@
-"""`MetaStudio` and `AsyncMetaStudio`: where the configuration is checked and the resources hang."""
+"""`MetaStudio` and `AsyncMetaStudio`: where the configuration is validated and the resources hang."""
 
 import ssl
-from typing import Any, Final, Generic, Self, TypeVar
-from urllib.request import getproxies
+from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
 import httpx
 
@@ -11,19 +10,25 @@ from metastudio_client import Client
 from . import checks
 from ._version import __version__
 from .auth import AkSkAuth, TokenAuth
+from .calls import AsyncCaller, Caller, Limits
+from .connections import AsyncConnections
 from .credentials import CredentialsSource, from_environment, profile, secret_variable, variable
 from .errors import ConfigurationError, printable
+from .proxies import environment_proxy
 from .short_jobs import AsyncShortJobs, ShortJobs
-from .transport import AsyncClient, SyncClient
+from .transport import AsyncClient, HttpSettings, SyncClient
 
 #: The regions of the contract; for another one, give its endpoint.
-REGIONS: Final = ("cn-north-4", "cn-east-3", "ap-southeast-3")
+Region: TypeAlias = Literal["cn-north-4", "cn-east-3", "ap-southeast-3"]
+REGIONS: Final[tuple[Region, ...]] = get_args(Region)
 
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+Proxy: TypeAlias = str | httpx.Proxy | None
+Verify: TypeAlias = ssl.SSLContext | bool
 
 
 class _Studio(Generic[TransportT]):
-    """What both clients share: the configuration, checked in the constructor."""
+    """What both clients share: the configuration, validated in the constructor."""
 
     client: Client
     project_id: str
@@ -31,7 +36,7 @@ class _Studio(Generic[TransportT]):
     def __init__(
         self,
         *,
-        region: str | None = None,
+        region: Region | str | None = None,
         endpoint: str | None = None,
         project_id: str | None = None,
         credentials: CredentialsSource | None = None,
@@ -40,17 +45,17 @@ class _Studio(Generic[TransportT]):
         timeout: float | httpx.Timeout = 30.0,
         max_retries: int = 2,
         total_timeout: float = 120.0,
-        verify: ssl.SSLContext | bool = True,
-        proxy: str | httpx.Proxy | None = None,
+        verify: Verify = True,
+        proxy: Proxy = None,
         transport: TransportT | None = None,
     ) -> None:
-        """Check the configuration; what is not given is taken from the environment.
+        """Validate the configuration; what is not given is taken from the environment.
 
         Args:
             region: A region of the service, `cn-north-4` for example; or `METASTUDIO_REGION`.
             endpoint: `https://host[:port]` instead of a region; or `METASTUDIO_ENDPOINT`. Plain http to loopback.
             project_id: The project's ID in that region; or `HUAWEICLOUD_SDK_PROJECT_ID`, or the profile file.
-            credentials: A key pair, or a callable that returns one and is asked before each signature; or
+            credentials: A key pair, or a callable that returns one and is called before each signature; or
                 `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, with `HUAWEICLOUD_SDK_SECURITY_TOKEN` for temporary keys;
                 or the profile file.
             auth: An `AkSkAuth`, `TokenAuth` or any `httpx.Auth`, instead of `credentials`; or `METASTUDIO_AUTH_TOKEN`.
@@ -67,49 +72,32 @@ class _Studio(Generic[TransportT]):
         """
         base_url = _endpoint(region, endpoint)
         if proxy is not None and transport is not None:
-            raise ConfigurationError("give proxy or transport, not both: httpx would leave the transport out")
-        if verify is True and base_url.startswith("http:"):
-            # On loopback there is nothing to verify, and to load the authorities takes longer than all else here.
-            # Without them, every certificate is refused.
-            verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            raise ConfigurationError("give proxy or transport, not both: the transport decides on proxies")
         self.project_id = _project_id(project_id)
-        self.client = Client(base_url)
-        resource: dict[str, Any] = {
-            "client": self.client,
-            "project_id": self.project_id,
-            "app_user_id": None if app_user_id is None else checks.header_value("app_user_id", app_user_id),
-            "max_retries": checks.count("max_retries", max_retries),
-            "total_timeout": checks.number("total_timeout", total_timeout),
-        }
+        if app_user_id is not None:
+            checks.header_value("app_user_id", app_user_id)
+        limits = Limits(checks.count("max_retries", max_retries), checks.number("total_timeout", total_timeout))
         auth = _auth(credentials, auth, self.project_id)
-        # An answer is about a kilobyte: not worth compressing.
-        headers = {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"}
-        if isinstance(auth, AkSkAuth):
-            headers["X-Project-Id"] = self.project_id  # what is there need not be set on each request
-        options: dict[str, Any] = {
-            "base_url": base_url,
-            "auth": auth,
-            "headers": headers,
-            "timeout": _timeout(timeout),
-            "verify": verify,
-            "proxy": proxy,
-            "transport": transport,
-            # Plain http is for loopback: no proxy of the environment may come in between and read the credentials.
-            "trust_env": base_url.startswith("https:"),
-        }
+        settings = HttpSettings(base_url, auth, f"metastudio/{__version__}", _timeout(timeout))
+        self.client = Client(base_url)
+        self._open(settings, transport or self._connected(base_url, verify, proxy), limits, app_user_id)
+
+    def _connected(self, base_url: str, verify: Verify, proxy: Proxy) -> TransportT:
+        """Return the transport to the one endpoint that there is; its proxy is found out here, once."""
         try:
-            self._open(options, resource)
+            return self._new_transport(verify, environment_proxy(httpx.URL(base_url)) if proxy is None else proxy)
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             failure = ConfigurationError(
                 "a proxy, or what TLS is to be verified with, cannot be used (arguments verify and proxy; HTTPS_PROXY, "
                 f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR): {type(error).__name__}: {error}"
             )
-        else:
-            return
         raise failure  # outside the except block: httpx's own traceback has the URL, and in it perhaps a password
 
-    def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
-        """Make the httpx client from `options`, and the resources upon it."""
+    def _new_transport(self, verify: Verify, proxy: Proxy) -> TransportT:
+        raise NotImplementedError
+
+    def _open(self, settings: HttpSettings, transport: TransportT, limits: Limits, app_user_id: str | None) -> None:
+        """Make the httpx client, and the resources upon it."""
         raise NotImplementedError
 
 
@@ -118,10 +106,15 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
 
     short_jobs: ShortJobs
 
-    def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
-        self._http = SyncClient(**options)
+    def _new_transport(self, verify: Verify, proxy: Proxy) -> httpx.BaseTransport:
+        return httpx.HTTPTransport(verify=verify, proxy=proxy)
+
+    def _open(
+        self, settings: HttpSettings, transport: httpx.BaseTransport, limits: Limits, app_user_id: str | None
+    ) -> None:
+        self._http = SyncClient(settings, transport)
         self.client.set_httpx_client(self._http)
-        self.short_jobs = ShortJobs(**resource)
+        self.short_jobs = ShortJobs(Caller(self._http, limits), self.project_id, app_user_id)
 
     def close(self) -> None:
         """Close the connections."""
@@ -139,15 +132,15 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
 
     short_jobs: AsyncShortJobs
 
-    def _open(self, options: dict[str, Any], resource: dict[str, Any]) -> None:
-        from .connections import AsyncConnections
+    def _new_transport(self, verify: Verify, proxy: Proxy) -> httpx.AsyncBaseTransport:
+        return AsyncConnections(verify, proxy)
 
-        # With a transport of ours, httpx no longer looks for proxies in the environment.
-        if options["transport"] is None and options["proxy"] is None and not getproxies():
-            options["transport"] = AsyncConnections(options["verify"])
-        self._http = AsyncClient(**options)
+    def _open(
+        self, settings: HttpSettings, transport: httpx.AsyncBaseTransport, limits: Limits, app_user_id: str | None
+    ) -> None:
+        self._http = AsyncClient(settings, transport)
         self.client.set_async_httpx_client(self._http)
-        self.short_jobs = AsyncShortJobs(**resource)
+        self.short_jobs = AsyncShortJobs(AsyncCaller(self._http, limits), self.project_id, app_user_id)
 
     async def aclose(self) -> None:
         """Close the connections."""

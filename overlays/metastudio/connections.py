@@ -1,17 +1,16 @@
 """The connections of `AsyncMetaStudio`: each request in flight has an httpx transport to itself.
 
-The pool of httpx's async transport looks through all its connections several times for each request, and lets several
-requests try for one that is idle: its price grows with the number in flight. A pool of one has nothing to look through.
+httpcore's pool loses places for good when calls are cancelled while it is full (encode/httpcore issue 1093). A pool of
+one connection, which is thrown away when something failed on it, has none to lose.
 """
 
 import asyncio
 import ssl
 from collections import deque
-from typing import Final
+from collections.abc import AsyncIterator
+from typing import Final, cast
 
 import httpx
-
-from .answers import CONTENT, is_compressed
 
 MAX_CONNECTIONS: Final = 100  # as in httpx
 KEEPALIVE_SECONDS: Final = 5.0  # as in httpx
@@ -20,29 +19,42 @@ _ONE: Final = httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE_SECONDS
 
 
 class AsyncConnections(httpx.AsyncBaseTransport):
-    """Up to a hundred connections. It reads answers whole, and uses no proxy.
+    """Up to a hundred connections.
 
     Args:
         verify: As in httpx.
+        proxy: As in httpx.
     """
 
-    def __init__(self, verify: ssl.SSLContext | bool) -> None:
-        self._ssl = httpx.create_ssl_context(verify)
-        self._free = asyncio.Semaphore(MAX_CONNECTIONS)
+    def __init__(self, verify: ssl.SSLContext | bool, proxy: httpx.Proxy | str | None = None) -> None:
+        self._ssl, self._proxy = httpx.create_ssl_context(verify), proxy
+        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
         self._closed = False
         self._idle: deque[tuple[httpx.AsyncHTTPTransport, float]] = deque()  # with the time since when
+        self._idle.append((self._new(), 0.0))  # what cannot be used is found out here
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; raises httpx's errors."""
-        await self._wait_for_a_free_one(request.extensions.get("timeout", {}).get("pool"))
+        await self._wait_for_a_place(request.extensions.get("timeout", {}).get("pool"))
+        connection = self._idle.pop()[0] if self._idle else self._new()
         try:
-            connection = self._idle.pop()[0] if self._idle else httpx.AsyncHTTPTransport(verify=self._ssl, limits=_ONE)
-            response = await _read(connection, request)
-            await self._keep(connection)
-        finally:
-            self._free.release()
-        await self._close_what_expired()
+            response = await connection.handle_async_request(request)
+        except BaseException:  # a request that was cancelled may leave it open
+            await self.give_back(connection, is_clean=False)
+            raise
+        response.stream = _Stream(self, connection, cast("httpx.AsyncByteStream", response.stream))
         return response
+
+    async def give_back(self, connection: httpx.AsyncHTTPTransport, *, is_clean: bool) -> None:
+        """Take a connection that is no longer in use; one that is not clean is closed."""
+        self._places.release()
+        if self._closed or not is_clean:
+            await connection.aclose()
+            return
+        self._idle.append((connection, _now()))
+        # The last one used is the first to be used again: the others are closed one by one, as the load falls.
+        if _now() - self._idle[0][1] > KEEPALIVE_SECONDS:
+            await self._idle.popleft()[0].aclose()
 
     async def aclose(self) -> None:
         """Close the connections; one that is in use, as soon as it no longer is."""
@@ -54,38 +66,39 @@ class AsyncConnections(httpx.AsyncBaseTransport):
             if self._idle:  # cancelled: httpx does not ask again
                 await self.aclose()
 
-    async def _keep(self, connection: httpx.AsyncHTTPTransport) -> None:
-        if self._closed:
-            await connection.aclose()
-        else:
-            self._idle.append((connection, _now()))
+    def _new(self) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(verify=self._ssl, proxy=self._proxy, limits=_ONE)
 
-    async def _wait_for_a_free_one(self, seconds: float | None) -> None:
-        if not self._free.locked():
-            await self._free.acquire()  # at once: a timer would cost as much as the signature
-            return
+    async def _wait_for_a_place(self, seconds: float | None) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._free.acquire()
+                await self._places.acquire()
         except TimeoutError:
             raise httpx.PoolTimeout(f"all of {MAX_CONNECTIONS} connections are in use") from None
 
-    async def _close_what_expired(self) -> None:
-        # The last one used is the first to be used again: the others are closed one by one, as the load falls.
-        if self._idle and _now() - self._idle[0][1] > KEEPALIVE_SECONDS:
-            await self._idle.popleft()[0].aclose()
 
+class _Stream(httpx.AsyncByteStream):
+    """A body that gives its connection back when it is closed."""
 
-async def _read(connection: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-    try:
-        answer = await connection.handle_async_request(request)
-        content = b"".join([part async for part in answer.aiter_raw()])
-    except BaseException:  # a request that was cancelled may leave it open
-        await connection.aclose()
-        raise
-    extensions = answer.extensions if is_compressed(answer.headers) else {**answer.extensions, CONTENT: content}
-    stream = httpx.ByteStream(content)
-    return httpx.Response(answer.status_code, headers=answer.headers, stream=stream, extensions=extensions)
+    def __init__(
+        self, pool: AsyncConnections, connection: httpx.AsyncHTTPTransport, stream: httpx.AsyncByteStream
+    ) -> None:
+        self._pool, self._connection, self._stream = pool, connection, stream
+        self._is_whole = self._is_closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
+        self._is_whole = True
+
+    async def aclose(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            await self._stream.aclose()
+        finally:
+            await self._pool.give_back(self._connection, is_clean=self._is_whole)
 
 
 def _now() -> float:

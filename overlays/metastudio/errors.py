@@ -196,6 +196,11 @@ def status_error(response: httpx.Response) -> APIStatusError:
     )
 
 
+def validation_error(response: httpx.Response, reason: str) -> APIResponseValidationError:
+    """Return the error for a 2xx response that is not what the contract says."""
+    return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
+
+
 def _fields(body: bytes) -> dict[str, Any]:
     try:
         fields = _loads(body)

@@ -1,14 +1,14 @@
 """How an `httpx.Auth` sends a request more than once and waits for another one, in threads and on an event loop."""
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Generator
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import httpx
 
 from .errors import APITimeoutError, AuthenticationError
 from .lockout import Outcome
-from .retries import sending
 
 # A request that went ahead ends by its own timeouts. This is for an event loop that is blocked and cannot end it.
 _WAIT_SECONDS: Final = 120.0
@@ -41,48 +41,37 @@ class SteppedAuth(httpx.Auth):
                         response.read()
                     step = steps.send(response)
                 else:
-                    step = steps.send(_result(step, _seconds()))
+                    step = steps.send(_result(step, _seconds(request)))
         except StopIteration:
             return
         finally:
             steps.close()
 
-    def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Authenticate `request`; httpx calls this for `httpx.AsyncClient`."""
-        return _AsyncFlow(self._steps(request))
-
-
-class _AsyncFlow(AsyncGenerator[httpx.Request, httpx.Response]):
-    """As `sync_auth_flow`; not an asynchronous generator, since an event loop spends time to keep book of each."""
-
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-
-    async def asend(self, response: httpx.Response | None) -> httpx.Request:
-        if response is not None and response.is_client_error:
-            await response.aread()
+        steps = self._steps(request)
         try:
-            step = self._steps.send(response)
-            while not isinstance(step, httpx.Request):
-                import asyncio
-
-                # The outcome is shared: asyncio.wait does not cancel it when this task is cancelled.
-                await asyncio.wait([asyncio.wrap_future(step)], timeout=_WAIT_SECONDS)
-                step = self._steps.send(_result(step, 0))
+            step = next(steps)
+            while True:
+                if isinstance(step, httpx.Request):
+                    response = yield step
+                    if response.is_client_error:
+                        await response.aread()
+                    step = steps.send(response)
+                else:
+                    # The outcome is shared: asyncio.wait does not cancel it when this task is cancelled.
+                    await asyncio.wait([asyncio.wrap_future(step)], timeout=_seconds(request))
+                    step = steps.send(_result(step, 0))
         except StopIteration:
-            raise StopAsyncIteration from None
-        return step
-
-    async def athrow(self, *error: Any) -> httpx.Request:
-        return cast("httpx.Request", self._steps.throw(*error))  # no step goes on after an error: it is raised
-
-    async def aclose(self) -> None:
-        self._steps.close()
+            return
+        finally:
+            steps.close()
 
 
-def _seconds() -> float:
-    call = sending.get()
-    return min(_WAIT_SECONDS, call.seconds_left()) if call else _WAIT_SECONDS
+def _seconds(request: httpx.Request) -> float:
+    """Return how long the request may wait for another one: as long as for a connection."""
+    seconds: float | None = request.extensions.get("timeout", {}).get("pool")
+    return _WAIT_SECONDS if seconds is None else min(_WAIT_SECONDS, seconds)
 
 
 def _result(outcome: Outcome, timeout: float) -> AuthenticationError | None:

@@ -1,19 +1,13 @@
-"""What may be tried again, and when: data and pure functions. The loops that ask are in `resources`."""
+"""What may be tried again, and when: data and pure functions. The calls are in `calls`."""
 
-import random as random_numbers
-from collections.abc import Callable
-from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from enum import Enum
-from time import monotonic
 from typing import Final
 
-import attrs
 import httpx
 
 from .errors import APIConnectionError, APIStatusError, MetaStudioError
 from .http_dates import http_date
-from .log import log
 
 
 class Repeat(Enum):
@@ -57,7 +51,7 @@ def repeat(error: MetaStudioError) -> Repeat:
 def retry_after(error: MetaStudioError | None) -> float | None:
     """Return the seconds that `Retry-After` asks to wait, as a number or a date; None where it is neither.
 
-    A date is held against the answer's own `Date`: our clock may be another.
+    A date is compared with the response's own `Date`: our clock may be another.
     """
     if not isinstance(error, APIStatusError):
         return None
@@ -67,74 +61,3 @@ def retry_after(error: MetaStudioError | None) -> float | None:
     until = http_date(error.headers, "Retry-After")
     now = http_date(error.headers, "Date") or datetime.now(UTC)
     return None if until is None else max(0.0, (until - now).total_seconds())
-
-
-@attrs.define(kw_only=True, eq=False, repr=False)
-class Attempts:
-    """One call with its retries: asked after each failure how long to wait before the next attempt.
-
-    Attributes:
-        max_retries: How many attempts may follow the first.
-        total_timeout: Seconds for all of them.
-        made: How many attempts have failed.
-        response: The last attempt's 2xx response, once there is one.
-    """
-
-    max_retries: int
-    total_timeout: float
-    clock: Callable[[], float] = monotonic
-    random: Callable[[], float] = random_numbers.random
-    made: int = 0
-    response: httpx.Response | None = None
-    _started: float = attrs.field(init=False)
-    _token: "Token[Attempts | None] | None" = attrs.field(init=False, default=None)
-
-    def __attrs_post_init__(self) -> None:
-        self._started = self.clock()
-
-    def seconds_left(self) -> float:
-        """Return how much of `total_timeout` is left."""
-        return self._started + self.total_timeout - self.clock()
-
-    def hand_over(self) -> None:
-        """Let the next request of this thread or task be one of this call: generated code in between hands none on."""
-        self._token = _handed_over.set(self)
-
-    def take_back(self) -> None:
-        """Undo `hand_over`, unless that was done."""
-        if self._token is not None:
-            _handed_over.reset(self._token)
-            self._token = None
-
-    def delay(self, error: MetaStudioError, *, idempotent: bool = True) -> float:
-        """Return the seconds to wait before the next attempt.
-
-        Raises:
-            MetaStudioError: `error` itself, if there is to be no other attempt.
-        """
-        self.made += 1
-        may = repeat(error)
-        if self.made > self.max_retries or may is Repeat.NEVER or (may is Repeat.IF_IDEMPOTENT and not idempotent):
-            raise error
-        asked = retry_after(error)
-        # Full jitter: clients that failed together do not come back together.
-        delay = self.random() * min(MAX_DELAY, FIRST_DELAY * 2 ** min(self.made - 1, 20)) if asked is None else asked
-        if delay > MAX_RETRY_AFTER or delay >= self.seconds_left():
-            raise error
-        log.warning("Attempt %d failed, the next one follows in %.2f s: %s", self.made, delay, error)
-        return delay
-
-
-_handed_over: Final[ContextVar[Attempts | None]] = ContextVar("handed_over", default=None)
-#: The call whose request this thread is sending, for what httpx calls on the way.
-sending: Final[ContextVar[Attempts | None]] = ContextVar("sending", default=None)
-
-
-def taken_over() -> Attempts | None:
-    """Return the call that the request to be sent now belongs to.
-
-    From then on the context no longer has it: timers keep their context for a while, and with it all that is in it.
-    """
-    if (call := _handed_over.get()) is not None:
-        call.take_back()
-    return call

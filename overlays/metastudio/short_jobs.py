@@ -1,29 +1,23 @@
 """Short jobs: the only caller of generated endpoints. An operation is one short method here, once for each loop."""
 
-from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 
-from metastudio_client import Client
 from metastudio_client.api.short_jobs import show_short_job
 from metastudio_client.models import ShortJob
 
-from . import checks
-from .resources import AsyncResource, Resource
-from .retries import Attempts
+from . import checks, many
+from .calls import AsyncCaller, Call, Caller
 from .waiting import FAILURE_STATES, SUCCESS_STATES, OnUpdate, Outcome, Pace, Wait
 
 
-class _Arguments(TypedDict):
-    project_id: str
-    job_id: str
-    client: Client
-    x_app_user_id: str | None
-
-
-class ShortJobs(Resource):
+class ShortJobs:
     """The short jobs of one project; `studio.short_jobs`."""
+
+    def __init__(self, caller: Caller, project_id: str, app_user_id: str | None) -> None:
+        self._caller, self._project_id, self._app_user_id = caller, project_id, app_user_id
 
     def show(self, job_id: str, *, max_retries: int | None = None, total_timeout: float | None = None) -> ShortJob:
         """Return a short job's details.
@@ -35,11 +29,11 @@ class ShortJobs(Resource):
 
         Raises:
             ConfigurationError: An argument is malformed; nothing was sent.
-            APIConnectionError: No answer came back.
-            APIStatusError: The gateway or the service said no; the subclass tells how.
-            APIResponseValidationError: The answer is not a short job.
+            APIConnectionError: No response came back.
+            APIStatusError: The gateway or the service rejected the request; the subclass tells how.
+            APIResponseValidationError: The response is not a short job.
         """
-        return self._show(job_id, self._attempts(max_retries, total_timeout))
+        return self._show(job_id, self._caller.new(max_retries, total_timeout))
 
     def wait(
         self,
@@ -50,64 +44,69 @@ class ShortJobs(Resource):
         success: Collection[str] = SUCCESS_STATES,
         failure: Collection[str] = FAILURE_STATES,
     ) -> ShortJob:
-        """Ask for a short job until it is finished, and return it.
+        """Poll a short job until it is finished, and return it.
 
-        Asks at once, then at growing intervals of up to 30 seconds. An answer that is lost does not end the wait.
+        Polls at once, then at growing intervals of up to 30 seconds. A poll that fails may be repeated.
 
         Args:
             job_id: The job's ID.
-            timeout: Seconds; nothing is asked after them.
-            on_update: Called with the job whenever an answer differs from the last one.
+            timeout: Seconds; nothing is sent after them.
+            on_update: Called with the job whenever a response differs from the last one.
             success: The states in which the job is returned.
             failure: The states in which `ShortJobFailed` is raised, unless they are in `success`. Every other state
                 means that the job is running.
 
         Raises:
             ShortJobFailed: The job ended in a state of failure.
-            WaitTimeout: It did not finish in time; has the last answer.
-            MetaStudioError: What `show` raises, where asking again would not help.
+            WaitTimeout: It did not finish in time; has the last response.
+            MetaStudioError: What `show` raises, where polling again would not help.
         """
-        (wait,) = _waits(self, [job_id], timeout, on_update, success, failure)
+        (wait,) = _waits([job_id], timeout, on_update, success, failure, self._caller.clock)
         while wait.seconds_left() > 0:
             job = None
             with wait.forgiving():
-                job = self._show(job_id, self._attempts_within(wait.seconds_left()))
+                job = self._show(job_id, self._caller.within(wait.seconds_left()))
             if job is not None and wait.take(job):
                 return job
-            self.sleep(wait.delay())
+            self._caller.sleep(wait.delay())
         raise wait.timed_out()  # the sleep took longer than it should have
 
-    def _show(self, job_id: str, attempts: Attempts) -> ShortJob:
-        return self._run(partial(show_short_job.sync, **_arguments(self, job_id)), ShortJob, attempts)
+    def _show(self, job_id: str, call: Call) -> ShortJob:
+        job_id = checks.path_id("job_id", job_id)
+        operation = partial(show_short_job.sync, self._project_id, job_id, x_app_user_id=self._app_user_id)
+        return self._caller.run(operation, ShortJob, call)
 
 
-class AsyncShortJobs(AsyncResource):
+class AsyncShortJobs:
     """The short jobs of one project; `studio.short_jobs`."""
+
+    def __init__(self, caller: AsyncCaller, project_id: str, app_user_id: str | None) -> None:
+        self._caller, self._project_id, self._app_user_id = caller, project_id, app_user_id
 
     async def show(
         self, job_id: str, *, max_retries: int | None = None, total_timeout: float | None = None
     ) -> ShortJob:
         """Return a short job's details; see `ShortJobs.show`."""
-        return await self._show(job_id, self._attempts(max_retries, total_timeout))
+        return await self._show(job_id, self._caller.new(max_retries, total_timeout))
 
     async def wait(
         self,
         job_id: str,
         *,
-        timeout: float,  # noqa: ASYNC109  # the last answer must survive it: asyncio.timeout would lose it
+        timeout: float,  # noqa: ASYNC109  # the last response must survive it: asyncio.timeout would lose it
         on_update: OnUpdate | None = None,
         success: Collection[str] = SUCCESS_STATES,
         failure: Collection[str] = FAILURE_STATES,
     ) -> ShortJob:
-        """Ask for a short job until it is finished, and return it; see `ShortJobs.wait`."""
-        (wait,) = _waits(self, [job_id], timeout, on_update, success, failure)
+        """Poll a short job until it is finished, and return it; see `ShortJobs.wait`."""
+        (wait,) = _waits([job_id], timeout, on_update, success, failure, self._caller.clock)
         while wait.seconds_left() > 0:
             job = None
             with wait.forgiving():
-                job = await self._show(job_id, self._attempts_within(wait.seconds_left()))
+                job = await self._show(job_id, self._caller.within(wait.seconds_left()))
             if job is not None and wait.take(job):
                 return job
-            await self.sleep(wait.delay())
+            await self._caller.sleep(wait.delay())
         raise wait.timed_out()  # as above
 
     async def wait_many(
@@ -121,7 +120,7 @@ class AsyncShortJobs(AsyncResource):
         success: Collection[str] = SUCCESS_STATES,
         failure: Collection[str] = FAILURE_STATES,
     ) -> AsyncGenerator[Outcome, None]:
-        """Wait for many short jobs; yield what became of each, as it comes.
+        """Wait for many short jobs; yield the outcome of each, as it comes.
 
         One job's failure does not touch the others. A refusal of the key, the token or the permission ends it for all:
         it is raised, and what was not yielded by then is unfinished. So it is when the iteration is left early.
@@ -132,56 +131,45 @@ class AsyncShortJobs(AsyncResource):
             rate: Requests a second for all of them together (another call has a pace of its own). The default assumes a
                 quota of 10 a second, which the service documents for other queries in most regions, not for this one.
             max_in_flight: How many requests may be under way at the same time.
-            on_update: Called with a job whenever an answer differs from its last one.
+            on_update: Called with a job whenever a response differs from its last one.
             success: As for `wait`.
             failure: As for `wait`.
 
         Raises:
             ConfigurationError: An argument is malformed; nothing was sent.
             AuthenticationError: The key or token was refused.
-            PermissionDeniedError: It is not allowed to ask for short jobs.
+            PermissionDeniedError: The key or token may not query short jobs.
         """
-        from . import many
-
         ids = dict.fromkeys(checks.texts("job_ids", job_ids))
-        waits = _waits(self, ids, timeout, on_update, success, failure)
-        pace = Pace(checks.number("rate", rate))
-        async with aclosing(
-            many.outcomes(self._ask, waits, pace, checks.count("max_in_flight", max_in_flight, 1))
-        ) as all_:
+        waits = _waits(ids, timeout, on_update, success, failure, self._caller.clock)
+        pace, in_flight = Pace(checks.number("rate", rate)), checks.count("max_in_flight", max_in_flight, 1)
+        async with aclosing(many.outcomes(self._poll, waits, pace, in_flight)) as all_:
             async for outcome in all_:
                 yield outcome
 
-    async def _ask(self, wait: Wait) -> ShortJob:
-        # No retries below this: a question that is lost goes back into the queue, and keeps to the pace.
-        return await self._show(wait.job_id, self._attempts_within(wait.seconds_left(), max_retries=0))
+    async def _poll(self, wait: Wait) -> ShortJob:
+        # No retries below this: a poll that fails goes back into the queue, and keeps to the pace.
+        return await self._show(wait.job_id, self._caller.within(wait.seconds_left(), max_retries=0))
 
-    def _show(self, job_id: str, attempts: Attempts) -> Coroutine[Any, Any, ShortJob]:
-        return self._run(partial(show_short_job.asyncio, **_arguments(self, job_id)), ShortJob, attempts)
-
-
-def _arguments(resource: Resource | AsyncResource, job_id: str) -> _Arguments:
-    return {
-        "project_id": resource.project_id,
-        "job_id": checks.path_id("job_id", job_id),
-        "client": resource.client,
-        "x_app_user_id": resource.app_user_id,
-    }
+    def _show(self, job_id: str, call: Call) -> Coroutine[Any, Any, ShortJob]:
+        job_id = checks.path_id("job_id", job_id)
+        operation = partial(show_short_job.asyncio, self._project_id, job_id, x_app_user_id=self._app_user_id)
+        return self._caller.run(operation, ShortJob, call)
 
 
 def _waits(
-    resource: Resource | AsyncResource,
     job_ids: Iterable[str],
     timeout: float,
     on_update: OnUpdate | None,
     success: Collection[str],
     failure: Collection[str],
+    clock: Callable[[], float],
 ) -> list[Wait]:
     shared = (
         checks.number("timeout", timeout),
         frozenset(checks.texts("success", success)),
         frozenset(checks.texts("failure", failure)),
         checks.callback("on_update", on_update),
-        resource.clock,
+        clock,
     )
     return [Wait(checks.path_id("job_id", job_id), *shared) for job_id in job_ids]

@@ -17,7 +17,12 @@ def send(request: httpx.Request) -> httpx.Response:
     async def sent() -> httpx.Response:
         transport = AiohttpTransport()
         try:
-            return await transport.handle_async_request(request)
+            response = await transport.handle_async_request(request)
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+            return response
         finally:
             await transport.aclose()
 

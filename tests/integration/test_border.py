@@ -1,7 +1,6 @@
 """What comes back when the other side answers with something else than the contract: a typed, printable error."""
 
 import asyncio
-import gc
 import gzip
 import json
 import pickle
@@ -24,14 +23,10 @@ from metastudio import (
     Credentials,
     InternalServerError,
     MetaStudio,
-    MetaStudioError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
 )
-from metastudio.aiohttp_transport import AiohttpTransport
-from metastudio.answers import CleanResponse
-from metastudio.retries import Attempts
 from raw_server import RawServer
 
 JOB = b'{"job_id": "j", "state": "WAITING"}'
@@ -136,11 +131,11 @@ def test_a_wrong_shape_keeps_the_body(
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"<html>", "the answer is not JSON"),
-        (b"[" * 200_000, "the answer is nested too deeply"),
-        (b'{"a": ' + b"[" * 2000 + b"null" + b"]" * 2000 + b"}", "the answer is nested too deeply"),
-        (b"[]", "the answer is not a JSON object"),
-        (b'{"assess_result": "excellent"}', "the answer does not have the shape of the contract"),
+        (b"<html>", "the response is not JSON"),
+        (b"[" * 200_000, "the response is nested too deeply"),
+        (b'{"a": ' + b"[" * 2000 + b"null" + b"]" * 2000 + b"}", "the response is nested too deeply"),
+        (b"[]", "the response is not a JSON object"),
+        (b'{"assess_result": "excellent"}', "the response does not have the shape of the contract"),
     ],
 )
 def test_what_is_wrong_with_it_is_said(
@@ -155,29 +150,6 @@ def test_what_is_wrong_with_it_is_said(
     assert str(caught.value).startswith(f"{reason} (status 200): ")
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        ("200 OK", APIResponseValidationError),
-        ("302 Found", APIStatusError),
-        ("400 Bad Request", BadRequestError),
-        ("401 Unauthorized", AuthenticationError),
-        ("503 Service Unavailable", InternalServerError),
-    ],
-)
-def test_a_broken_encoding_keeps_the_body_as_it_came(
-    connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str, expected: type[MetaStudioError]
-) -> None:
-    server.answer(b"not gzip", status, "Content-Encoding: gzip")
-
-    with pytest.raises(expected) as caught:
-        connect(**raw_options).show("j")
-
-    assert isinstance(caught.value, APIResponseValidationError | APIStatusError)
-    assert caught.value.body == b"not gzip"
-    assert len(server.requests) == 1
-
-
 @pytest.mark.parametrize("status", ["302 Found", "400 Bad Request", "401 Unauthorized", "500 Internal Server Error"])
 def test_a_compressed_error_is_read(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str
@@ -189,10 +161,26 @@ def test_a_compressed_error_is_read(
         connect(**raw_options).show("j")
 
     assert (caught.value.error_code, caught.value.body) == ("X.1", body)
-    assert "Content-Encoding" not in caught.value.headers
 
 
-@pytest.mark.parametrize("location", ["/elsewhere", "mailto:x", "http://[::1", "http://\xff.example", ""])
+@pytest.mark.parametrize("location", ["mailto:x", "http://[::1"])
+def test_unusable_redirect_is_connection_error(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], location: str
+) -> None:
+    server.answer(b"moved", "301 Moved Permanently", f"Location: {location}")
+
+    with pytest.raises(APIConnectionError):
+        connect(**raw_options).show("j")
+
+
+def test_false_gzip_is_connection_error(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answer(b"not gzip", "200 OK", "Content-Encoding: gzip")
+
+    with pytest.raises(APIConnectionError, match="DecodingError"):
+        connect(**raw_options).show("j")
+
+
+@pytest.mark.parametrize("location", ["/elsewhere", "https://elsewhere.example.com/", ""])
 def test_a_redirect_is_an_error_wherever_it_points(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], location: str
 ) -> None:
@@ -309,44 +297,24 @@ def drops(server: RawServer, whole: bytes) -> Iterator[bytes]:
         yield b" "
 
 
-class OtherRequest(httpx.Auth):
-    """Sends another request than the one it is given."""
-
-    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]  # all it needs
-        yield httpx.Request("GET", request.url, extensions={"timeout": request.extensions["timeout"]})
-
-
-@pytest.mark.parametrize("auth", [None, OtherRequest()])
 @pytest.mark.parametrize(
     ("client", "start"),
     [
         ("sync", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
         ("async", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
-        ("sync", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nContent-Encoding: gzip\r\n\r\n"),
-        ("async", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nContent-Encoding: gzip\r\n\r\n"),
         ("sync", b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 100000\r\n\r\n"),
         ("async", b"HTTP/1.1 200 OK\r\nX-A: "),
     ],
 )
 def test_an_answer_in_drops_takes_no_longer_than_the_call_may(
-    server: RawServer, raw_options: dict[str, Any], client: str, start: bytes, auth: httpx.Auth | None
+    server: RawServer, raw_options: dict[str, Any], client: str, start: bytes
 ) -> None:
     # Real time, and short: each drop comes long before the 30 seconds of `timeout`, and there is no last one.
     server.answers.append(drops(server, start))
-    if auth:
-        raw_options |= {"credentials": None, "auth": auth}
     session = (_Sync if client == "sync" else _Async)(**raw_options, real_time=True)
 
-    with closing(session), pytest.raises(APITimeoutError, match="the answer is not whole, and the time is up"):
+    with closing(session), pytest.raises(APITimeoutError, match="the response was not complete when the time was up"):
         session.show("j", total_timeout=0.1)
-
-
-def test_a_timeout_of_the_callers_own_goes_through(connect: Connect, raw_options: dict[str, Any]) -> None:
-    def broken() -> Credentials:
-        raise TimeoutError("mine")
-
-    with pytest.raises(TimeoutError, match="mine"):
-        connect(**raw_options | {"credentials": broken}).show("j")
 
 
 def test_errors_pickle_to_equals(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
@@ -419,22 +387,6 @@ def test_a_request_from_within_a_call_is_not_part_of_it(connect: Connect, raw_op
     assert timeouts == {"credentials": 30, "job": 5}
 
 
-def test_a_call_that_came_to_no_request_leaves_nothing_to_the_next_one(raw_options: dict[str, Any]) -> None:
-    timeouts: list[float] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        timeouts.append(request.extensions["timeout"]["read"])
-        return httpx.Response(200, json={})
-
-    with MetaStudio(**raw_options, total_timeout=5, transport=httpx.MockTransport(answer)) as studio:
-        studio.short_jobs.project_id = "p" * 100_000  # past the check: httpx makes no URL of that
-        with pytest.raises(httpx.InvalidURL):
-            studio.short_jobs.show("j")
-        studio.client.get_httpx_client().get("/other")
-
-    assert timeouts == [30]
-
-
 @pytest.mark.parametrize("transport", [None, httpx.MockTransport(lambda _: httpx.Response(200, content=JOB))])
 @pytest.mark.parametrize(
     "url_of",
@@ -495,70 +447,6 @@ def test_and_refuses_what_httpx_refuses(server: RawServer, raw_options: dict[str
     assert server.requests == []
 
 
-def untouched(client: httpx.Client | httpx.AsyncClient) -> None:
-    """As the client comes."""
-
-
-def with_a_cookie(client: httpx.Client | httpx.AsyncClient) -> None:
-    client.cookies.set("a", "b")
-
-
-def with_a_parameter(client: httpx.Client | httpx.AsyncClient) -> None:
-    client.params = httpx.QueryParams(a="b")
-
-
-def with_another_host(client: httpx.Client | httpx.AsyncClient) -> None:
-    client.headers["host"] = "other.example.com"
-
-
-def with_another_timeout(client: httpx.Client | httpx.AsyncClient) -> None:
-    client.timeout = httpx.Timeout(1, connect=None)
-
-
-def parts(url: httpx.URL) -> tuple[object, ...]:
-    return str(url), url.netloc, url.raw_path
-
-
-@pytest.mark.parametrize("studio_class", [MetaStudio, AsyncMetaStudio])
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/a b\xfc", "/v1/%2F?a=b%20c", "jobs"])
-@pytest.mark.parametrize("headers", [None, {}, {"X-App-UserId": "u"}, {"user-agent": "mine", "Host": "h"}])
-@pytest.mark.parametrize(
-    "change", [untouched, with_a_cookie, with_a_parameter, with_another_host, with_another_timeout]
-)
-def test_a_get_of_generated_code_is_the_request_that_httpx_would_make(
-    raw_options: dict[str, Any],
-    studio_class: type[MetaStudio | AsyncMetaStudio],
-    path: str,
-    headers: dict[str, str] | None,
-    change: Callable[[httpx.Client | httpx.AsyncClient], None],
-) -> None:
-    sent: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        sent.append(request)
-        return httpx.Response(200, content=JOB)
-
-    options: dict[str, Any] = {} if headers is None else {"headers": headers}
-    unsigned = raw_options | {"credentials": None, "auth": httpx.Auth()}
-    studio = studio_class(**unsigned, transport=httpx.MockTransport(answer))
-    for _ in range(2):  # the second time, its URL is known
-        if isinstance(studio, MetaStudio):
-            client: httpx.Client | httpx.AsyncClient = studio.client.get_httpx_client()
-            change(client)
-            studio.client.get_httpx_client().request("get", path, **options)
-        else:
-            client = studio.client.get_async_httpx_client()
-            change(client)
-            asyncio.run(client.request("get", path, **options))
-        expected = client.build_request("get", path, **options)  # httpx's own
-
-        request = sent.pop()
-        assert (request.method, request.url, request.content) == (expected.method, expected.url, expected.content)
-        assert parts(request.url) == parts(expected.url)
-        assert request.headers.raw == expected.headers.raw
-        assert request.extensions == expected.extensions
-
-
 def test_no_header_is_sent_that_need_not_be(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answer(JOB)
     connect(**raw_options).show("j")
@@ -566,27 +454,6 @@ def test_no_header_is_sent_that_need_not_be(connect: Connect, server: RawServer,
     assert first == "Host"
     signature = ["Authorization", "X-Project-Id", "X-Sdk-Date"]
     assert sorted(others) == sorted(["Accept", "Accept-Encoding", "User-Agent", *signature])
-
-
-def calls_and_answers() -> int:
-    return sum(type(each) in {Attempts, CleanResponse} for each in gc.get_objects())
-
-
-@pytest.mark.parametrize("transport_class", [AiohttpTransport, None])
-def test_a_call_and_its_answer_are_let_go_and_not_kept_by_their_timers(
-    server: RawServer, raw_options: dict[str, Any], transport_class: type[AiohttpTransport] | None
-) -> None:
-    async def main() -> int:
-        asyncio.get_running_loop().call_later(1, int)  # behind a timer that is to come, asyncio keeps cancelled ones
-        transport = transport_class() if transport_class else None
-        async with AsyncMetaStudio(**raw_options, transport=transport) as studio:
-            gc.collect()
-            before = calls_and_answers()
-            await studio.short_jobs.show("j")
-            return calls_and_answers() - before
-
-    server.answer(JOB)
-    assert asyncio.run(main()) == 0
 
 
 def test_a_compressed_answer_of_the_client_itself_is_decoded_once(

@@ -205,6 +205,7 @@ async def test_instrumentation_of_the_transport_sees_what_httpx_would_show_it() 
         url = studio.client.get_async_httpx_client().base_url.join("/v1")
         transport = AsyncConnections(verify=True)
         response = await transport.handle_async_request(httpx.Request("GET", url))
+        await response.aread()
         await transport.aclose()
 
     assert (response.status_code, response.headers["Content-Length"]) == (200, "14")

@@ -283,17 +283,6 @@ def test_waiting_for_another_one_takes_no_longer_than_the_call_may(connect: Conn
     assert server.requests == []
 
 
-def test_a_refusal_that_cannot_be_decoded_is_one(connect: Connect, server: RawServer) -> None:
-    options = {"endpoint": server.url, "project_id": "p", "credentials": Credentials("AK", "refused-unreadably")}
-    session = connect(**options)
-    for _ in range(5):
-        server.answer(b"not gzip", "401 Unauthorized", "Content-Encoding: gzip")
-        with pytest.raises(AuthenticationError):
-            session.show("j")
-
-    assert len(server.requests) == MAX_REFUSALS
-
-
 def test_waiting_for_another_one_ends_in_a_client_that_is_not_ours(
     monkeypatch: pytest.MonkeyPatch, server: RawServer
 ) -> None:

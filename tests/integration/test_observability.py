@@ -60,7 +60,7 @@ async def at_once(seconds):
 
 async def main(sandbox):
     async with AsyncMetaStudio() as studio:
-        studio.short_jobs.sleep = at_once
+        studio.short_jobs._caller.sleep = at_once
         spoil(sandbox)
         await studio.short_jobs.show(JOB)
         sandbox.inject(faults.lost, times=3)
@@ -69,7 +69,7 @@ async def main(sandbox):
 with Sandbox() as sandbox:
     os.environ |= sandbox.environment
     with MetaStudio() as studio:
-        studio.short_jobs.sleep = lambda seconds: None
+        studio.short_jobs._caller.sleep = lambda seconds: None
         sandbox.clock_offset = timedelta(hours=1)
         studio.short_jobs.show(JOB)
         spoil(sandbox)

@@ -20,10 +20,12 @@ from metastudio import (
     MetaStudioError,
     RateLimitError,
 )
+from metastudio.calls import Call
 from metastudio.errors import status_error
-from metastudio.retries import MAX_DELAY, MAX_RETRY_AFTER, Attempts, Repeat, repeat, retry_after
+from metastudio.retries import MAX_DELAY, MAX_RETRY_AFTER, Repeat, repeat, retry_after
 from metastudio_sandbox import Sandbox, faults
 from raw_server import RawServer
+from virtual_time import Clock
 
 REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 
@@ -124,12 +126,17 @@ def test_a_request_that_never_left_may_always_be_repeated(cause: Exception | Non
 def test_what_may_have_been_executed_is_repeated_only_if_idempotent(status: int, code: str, sent_again: bool) -> None:
     error = error_of(status, code)
 
-    assert Attempts(max_retries=1, total_timeout=60).delay(error) >= 0
+    assert new_call(1).delay(error, "get") >= 0
+    assert new_call(1, repeatable=True).delay(error, "post") >= 0
     if sent_again:
-        assert Attempts(max_retries=1, total_timeout=60).delay(error, idempotent=False) >= 0
+        assert new_call(1).delay(error, "post") >= 0
     else:
         with pytest.raises(InternalServerError):
-            Attempts(max_retries=1, total_timeout=60).delay(error, idempotent=False)
+            new_call(1).delay(error, "post")
+
+
+def new_call(max_retries: int, **options: Any) -> Call:
+    return Call(max_retries=max_retries, total_timeout=1e6, clock=Clock(), **options)
 
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -175,8 +182,8 @@ def test_without_a_response_there_is_no_retry_after() -> None:
 
 def test_the_delays_are_full_jitter_and_capped() -> None:
     def delays(random: Callable[[], float]) -> list[float]:
-        attempts = Attempts(max_retries=7, total_timeout=1e6, random=random)
-        return [attempts.delay(error_of(502, None)) for _ in range(7)]
+        call = new_call(7, random=random)
+        return [call.delay(error_of(502, None), "get") for _ in range(7)]
 
     assert delays(lambda: 1.0) == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     assert delays(lambda: 0.0) == [0.0] * 7
@@ -184,9 +191,9 @@ def test_the_delays_are_full_jitter_and_capped() -> None:
 
 
 def test_there_may_be_any_number_of_them() -> None:
-    attempts = Attempts(max_retries=5000, total_timeout=1e9, random=lambda: 1.0)
+    call = new_call(5000, random=lambda: 1.0)
 
-    assert [attempts.delay(error_of(502, None)) for _ in range(5000)][-1] == MAX_DELAY
+    assert [call.delay(error_of(502, None), "get") for _ in range(5000)][-1] == MAX_DELAY
 
 
 @pytest.mark.parametrize("max_retries", [0, 1, 2, 5])

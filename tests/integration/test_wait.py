@@ -241,7 +241,7 @@ def test_an_interrupt_leaves_nothing_running(options: dict[str, Any], sandbox: S
 
     threads = threading.active_count()
     with MetaStudio(**options) as studio:
-        studio.short_jobs.sleep = interrupted
+        studio.short_jobs._caller.sleep = interrupted
         with pytest.raises(KeyboardInterrupt):
             studio.short_jobs.wait(sandbox.add_job("WAITING"), timeout=600)
         before = len(sandbox.exchanges)

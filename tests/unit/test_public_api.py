@@ -1,8 +1,6 @@
 """The public names."""
 
 import inspect
-import subprocess
-import sys
 
 import metastudio
 
@@ -18,11 +16,3 @@ def test_every_public_name_is_documented() -> None:
     undocumented = [name for name in metastudio.__all__ if not inspect.getdoc(getattr(metastudio, name))]
 
     assert undocumented == []
-
-
-def test_without_an_event_loop_asyncio_is_not_imported() -> None:
-    program = "import sys, metastudio; print('asyncio' in sys.modules)"
-
-    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-
-    assert run.stdout == "False\n"
