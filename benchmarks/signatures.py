@@ -14,8 +14,8 @@ import httpx
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
+from huaweicloud_auth.request import sign
 from metastudio import AkSkAuth, Credentials, MetaStudio
-from metastudio.signed_request import sign
 
 from . import server
 from .keys import AK, JOB_ID, PATH, PROJECT_ID, SK

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -33,6 +34,7 @@ class Session(Protocol):
 __all__ = ["pytest_runtest_makereport"]  # a hook: pytest finds it here
 
 Connect = Callable[..., Session]
+_numbers: Final = count()
 _AUTHORITIES: Final = httpx.create_ssl_context()  # loaded once, and not for each of some thousand clients
 
 
@@ -142,4 +144,5 @@ def server() -> Iterator[RawServer]:
 @pytest.fixture
 def raw_options(server: RawServer) -> dict[str, Any]:
     """What a client needs to talk to `server`; it does not retry."""
-    return {"endpoint": server.url, "project_id": "p", "credentials": Credentials("AK", "SK"), "max_retries": 0}
+    own_key = Credentials(f"AK{next(_numbers)}", "SK")  # the guard of a key is the process's
+    return {"endpoint": server.url, "project_id": "p", "credentials": own_key, "max_retries": 0}

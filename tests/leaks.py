@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from metastudio.credentials import Secret
+from huaweicloud_auth.credentials import Secret
 from metastudio.errors import MetaStudioError
 
 SHORTEST = 8  # "SK" would be found in many a word

@@ -1,11 +1,10 @@
 """Query Huawei Cloud MetaStudio's short jobs, with requests signed by AK/SK."""
 
+from huaweicloud_auth import AkSkAuth, Credentials, TokenAuth
 from metastudio_client.models import AssessProperty, AssessResult, JobState, JobType, ShortJob
 
 from ._version import __version__
-from .auth import AkSkAuth, TokenAuth
 from .client import AsyncMetaStudio, MetaStudio
-from .credentials import Credentials
 from .errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -14,6 +13,7 @@ from .errors import (
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
+    CredentialsError,
     InternalServerError,
     MetaStudioError,
     NotFoundError,
@@ -22,8 +22,9 @@ from .errors import (
     ShortJobFailed,
     WaitTimeout,
 )
+from .metrics import metrics
+from .polling import Failed, Finished, Outcome
 from .short_jobs import AsyncShortJobs, ShortJobs
-from .waiting import Outcome
 
 __all__ = [
     "APIConnectionError",
@@ -39,6 +40,9 @@ __all__ = [
     "BadRequestError",
     "ConfigurationError",
     "Credentials",
+    "CredentialsError",
+    "Failed",
+    "Finished",
     "InternalServerError",
     "JobState",
     "JobType",
@@ -54,4 +58,5 @@ __all__ = [
     "TokenAuth",
     "WaitTimeout",
     "__version__",
+    "metrics",
 ]

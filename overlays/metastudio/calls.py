@@ -11,7 +11,7 @@ import httpx
 
 from metastudio_client import Client
 
-from . import checks
+from . import validation
 from .errors import MetaStudioError, validation_error
 from .log import log
 from .retries import FIRST_DELAY, MAX_DELAY, MAX_RETRY_AFTER, Repeat, repeat, retry_after
@@ -179,8 +179,10 @@ class _Caller:
             total_timeout: Instead of the client's.
             repeatable: Whether the operation may be executed twice although it is a POST.
         """
-        retries = self._limits.max_retries if max_retries is None else checks.count("max_retries", max_retries)
-        total = self._limits.total_timeout if total_timeout is None else checks.number("total_timeout", total_timeout)
+        retries = self._limits.max_retries if max_retries is None else validation.count("max_retries", max_retries)
+        total = (
+            self._limits.total_timeout if total_timeout is None else validation.number("total_timeout", total_timeout)
+        )
         return Call(max_retries=retries, total_timeout=total, clock=self.clock, repeatable=repeatable)
 
     def within(self, seconds: float, max_retries: int | None = None) -> Call:

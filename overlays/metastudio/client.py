@@ -5,18 +5,18 @@ from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
 import httpx
 
+from huaweicloud_auth import AkSkAuth, TokenAuth, sources
+from huaweicloud_auth.credentials import CredentialsSource
 from metastudio_client import Client
 
-from . import checks
+from . import validation
 from ._version import __version__
-from .auth import AkSkAuth, TokenAuth
+from .asyncio_transport import AsyncioTransport
 from .calls import AsyncCaller, Caller, Limits
-from .connections import AsyncConnections
-from .credentials import CredentialsSource, from_environment, profile, secret_variable, variable
 from .errors import ConfigurationError, printable
+from .http_clients import AsyncClient, HttpSettings, SyncClient
 from .proxies import environment_proxy
 from .short_jobs import AsyncShortJobs, ShortJobs
-from .transport import AsyncClient, HttpSettings, SyncClient
 
 #: The regions of the contract; for another one, give its endpoint.
 Region: TypeAlias = Literal["cn-north-4", "cn-east-3", "ap-southeast-3"]
@@ -75,8 +75,8 @@ class _Studio(Generic[TransportT]):
             raise ConfigurationError("give proxy or transport, not both: the transport decides on proxies")
         self.project_id = _project_id(project_id)
         if app_user_id is not None:
-            checks.header_value("app_user_id", app_user_id)
-        limits = Limits(checks.count("max_retries", max_retries), checks.number("total_timeout", total_timeout))
+            validation.header_value("app_user_id", app_user_id)
+        limits = Limits(validation.count("max_retries", max_retries), validation.number("total_timeout", total_timeout))
         auth = _auth(credentials, auth, self.project_id)
         settings = HttpSettings(base_url, auth, f"metastudio/{__version__}", _timeout(timeout))
         self.client = Client(base_url)
@@ -133,7 +133,7 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
     short_jobs: AsyncShortJobs
 
     def _new_transport(self, verify: Verify, proxy: Proxy) -> httpx.AsyncBaseTransport:
-        return AsyncConnections(verify, proxy)
+        return AsyncioTransport(verify, proxy)
 
     def _open(
         self, settings: HttpSettings, transport: httpx.AsyncBaseTransport, limits: Limits, app_user_id: str | None
@@ -157,10 +157,10 @@ def _endpoint(region: str | None, endpoint: str | None) -> str:
     if region is not None and endpoint is not None:
         raise ConfigurationError("give region or endpoint, not both")
     if region is None:
-        endpoint = endpoint or variable("METASTUDIO_ENDPOINT")
-        region = variable("METASTUDIO_REGION")
+        endpoint = endpoint or sources.variable("METASTUDIO_ENDPOINT")
+        region = sources.variable("METASTUDIO_REGION")
     if endpoint is not None:
-        return checks.endpoint(endpoint)
+        return validation.endpoint(endpoint)
     if region is None:
         raise ConfigurationError(f"no region: pass region=… or set METASTUDIO_REGION (one of {', '.join(REGIONS)})")
     if region not in REGIONS:
@@ -172,15 +172,13 @@ def _endpoint(region: str | None, endpoint: str | None) -> str:
 
 
 def _project_id(project_id: str | None) -> str:
-    value = project_id
-    if value is None:
-        value = variable("HUAWEICLOUD_SDK_PROJECT_ID") or profile().project_id()
+    value = sources.find_project_id() if project_id is None else project_id
     if value is None:
         raise ConfigurationError(
             "no project ID: pass project_id=… or set HUAWEICLOUD_SDK_PROJECT_ID (the console shows it for each region "
             'under "My Credentials")'
         )
-    return checks.path_id("project_id", value)
+    return validation.path_id("project_id", value)
 
 
 def _auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, project_id: str) -> httpx.Auth:
@@ -190,20 +188,16 @@ def _auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, projec
         if not isinstance(auth, httpx.Auth):
             raise ConfigurationError("auth must be an AkSkAuth, a TokenAuth or another httpx.Auth")
         return auth
-    if (found := from_environment() if credentials is None else credentials) is not None:
-        return AkSkAuth(found, project_id)
-    if token := secret_variable("METASTUDIO_AUTH_TOKEN"):
+    if credentials is not None:
+        return AkSkAuth(credentials, project_id)
+    token = sources.secret_variable("METASTUDIO_AUTH_TOKEN")
+    if token is not None and sources.environment_credentials() is None:
         return TokenAuth(token)
-    file = profile()
-    if found := file.credentials():
-        return AkSkAuth(found, project_id)
-    raise ConfigurationError(
-        "no credentials. Looked at: the arguments credentials and auth (not given); HUAWEICLOUD_SDK_AK and "
-        f"HUAWEICLOUD_SDK_SK (not set); METASTUDIO_AUTH_TOKEN (not set); {file.path} ({file.note})"
-    )
+    looked_at = ("the arguments credentials and auth (not given)", "METASTUDIO_AUTH_TOKEN (not set)")
+    return AkSkAuth(sources.find_credentials(*looked_at), project_id)
 
 
 def _timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
     if isinstance(timeout, httpx.Timeout):
         return timeout
-    return httpx.Timeout(checks.number("timeout", timeout))
+    return httpx.Timeout(validation.number("timeout", timeout))

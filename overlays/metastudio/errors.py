@@ -4,30 +4,36 @@ Which class a response becomes is decided by its status *and* its code: the serv
 failures with status 400. Errors keep no request, since a request carries credentials.
 """
 
-import json
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import httpx
 
+from huaweicloud_auth import gateway
+from huaweicloud_auth.errors import ConfigurationError, CredentialsError, HuaweiCloudError, KeyRefused, printable
 from metastudio_client.models import ShortJob
 
+__all__ = [
+    "APIConnectionError",
+    "APIResponseValidationError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigurationError",
+    "CredentialsError",
+    "InternalServerError",
+    "MetaStudioError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ShortJobFailed",
+    "WaitTimeout",
+    "printable",
+]
 
-def printable(text: str, limit: int = 300) -> str:
-    """Return `text` as one line of at most `limit` printable characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * limit]).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-class MetaStudioError(Exception):
-    """Base of everything that this package raises."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self)!r})"
-
-
-class ConfigurationError(MetaStudioError, ValueError):
-    """An argument, environment variable or file is missing or malformed. Nothing was sent."""
+#: The root of the tree by its second name; it is never raised itself.
+MetaStudioError = HuaweiCloudError
 
 
 class APIConnectionError(MetaStudioError):
@@ -83,8 +89,7 @@ class APIStatusError(MetaStudioError):
     @property
     def gateway_code(self) -> str | None:
         """The number of a gateway's code, `0301` for `APIGW.0301` (which some pages spell `APIG.0301`), or None."""
-        system, _, number = (self.error_code or "").partition(".")
-        return number if system in {"APIGW", "APIG"} else None
+        return gateway.gateway_code(self.error_code)
 
     def __str__(self) -> str:
         message = self.error_msg or (None if self.error_code else _excerpt(self.body)) or "no message"
@@ -181,7 +186,7 @@ _HINTS: Final[dict[str, str]] = {
 def status_error(response: httpx.Response) -> APIStatusError:
     """Return the typed error for a response whose status is not 2xx. Never raises, whatever the body holds."""
     status, body = response.status_code, response.content
-    fields = _fields(body)
+    fields = gateway.error_fields(body)
     code = _text(fields.get("error_code"))
     fallback = InternalServerError if status >= 500 else APIStatusError
     error_class = _CLASS_BY_CODE.get(code or "") or _CLASS_BY_STATUS.get(status, fallback)
@@ -196,25 +201,16 @@ def status_error(response: httpx.Response) -> APIStatusError:
     )
 
 
+def refusal_error(refused: KeyRefused) -> APIStatusError:
+    """Return the typed error for a request that was not sent, since its key has been refused before."""
+    error = status_error(refused.response)
+    error.hint = str(refused)
+    return error
+
+
 def validation_error(response: httpx.Response, reason: str) -> APIResponseValidationError:
     """Return the error for a 2xx response that is not what the contract says."""
     return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
-
-
-def _fields(body: bytes) -> dict[str, Any]:
-    try:
-        fields = _loads(body)
-    except (ValueError, RecursionError):  # HTML, nothing, brackets without end
-        return {}
-    return fields if isinstance(fields, dict) else {}
-
-
-def _loads(body: bytes) -> object:
-    # What is wrong with a message must not cost us the code beside it.
-    try:
-        return json.loads(body, strict=False)  # control characters
-    except UnicodeDecodeError:
-        return json.loads(body.decode("utf-8", "replace"), strict=False)
 
 
 def _text(value: object) -> str | None:

@@ -6,8 +6,9 @@ from typing import Final
 
 import httpx
 
+from huaweicloud_auth.gateway import http_date
+
 from .errors import APIConnectionError, APIStatusError, MetaStudioError
-from .http_dates import http_date
 
 
 class Repeat(Enum):

@@ -8,9 +8,9 @@ from typing import Any
 from metastudio_client.api.short_jobs import show_short_job
 from metastudio_client.models import ShortJob
 
-from . import checks, many
+from . import validation, wait_many
 from .calls import AsyncCaller, Call, Caller
-from .waiting import FAILURE_STATES, SUCCESS_STATES, OnUpdate, Outcome, Pace, Wait
+from .polling import FAILURE_STATES, SUCCESS_STATES, OnUpdate, Outcome, Pace, Wait
 
 
 class ShortJobs:
@@ -72,7 +72,7 @@ class ShortJobs:
         raise wait.timed_out()  # the sleep took longer than it should have
 
     def _show(self, job_id: str, call: Call) -> ShortJob:
-        job_id = checks.path_id("job_id", job_id)
+        job_id = validation.path_id("job_id", job_id)
         operation = partial(show_short_job.sync, self._project_id, job_id, x_app_user_id=self._app_user_id)
         return self._caller.run(operation, ShortJob, call)
 
@@ -140,10 +140,10 @@ class AsyncShortJobs:
             AuthenticationError: The key or token was refused.
             PermissionDeniedError: The key or token may not query short jobs.
         """
-        ids = dict.fromkeys(checks.texts("job_ids", job_ids))
+        ids = dict.fromkeys(validation.strings("job_ids", job_ids))
         waits = _waits(ids, timeout, on_update, success, failure, self._caller.clock)
-        pace, in_flight = Pace(checks.number("rate", rate)), checks.count("max_in_flight", max_in_flight, 1)
-        async with aclosing(many.outcomes(self._poll, waits, pace, in_flight)) as all_:
+        pace, in_flight = Pace(validation.number("rate", rate)), validation.count("max_in_flight", max_in_flight, 1)
+        async with aclosing(wait_many.outcomes(self._poll, waits, pace, in_flight)) as all_:
             async for outcome in all_:
                 yield outcome
 
@@ -152,7 +152,7 @@ class AsyncShortJobs:
         return await self._show(wait.job_id, self._caller.within(wait.seconds_left(), max_retries=0))
 
     def _show(self, job_id: str, call: Call) -> Coroutine[Any, Any, ShortJob]:
-        job_id = checks.path_id("job_id", job_id)
+        job_id = validation.path_id("job_id", job_id)
         operation = partial(show_short_job.asyncio, self._project_id, job_id, x_app_user_id=self._app_user_id)
         return self._caller.run(operation, ShortJob, call)
 
@@ -166,10 +166,10 @@ def _waits(
     clock: Callable[[], float],
 ) -> list[Wait]:
     shared = (
-        checks.number("timeout", timeout),
-        frozenset(checks.texts("success", success)),
-        frozenset(checks.texts("failure", failure)),
-        checks.callback("on_update", on_update),
+        validation.number("timeout", timeout),
+        frozenset(validation.strings("success", success)),
+        frozenset(validation.strings("failure", failure)),
+        None if on_update is None else validation.function("on_update", on_update),
         clock,
     )
-    return [Wait(checks.path_id("job_id", job_id), *shared) for job_id in job_ids]
+    return [Wait(validation.path_id("job_id", job_id), *shared) for job_id in job_ids]

@@ -20,6 +20,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from huaweicloud_auth import request as signed_request
+from huaweicloud_auth import sources
 from metastudio import (
     AuthenticationError,
     ConfigurationError,
@@ -27,9 +29,7 @@ from metastudio import (
     MetaStudioError,
     PermissionDeniedError,
     __version__,
-    signed_request,
 )
-from metastudio.credentials import from_environment, profile, variable
 
 from . import render, sign_report, waiting
 
@@ -87,7 +87,8 @@ def _root(
 ) -> None:
     if verbose:
         logging.basicConfig(format="%(asctime)s %(message)s", handlers=[_Log()])
-        logging.getLogger("metastudio").setLevel(logging.DEBUG)
+        for name in ("metastudio", "huaweicloud_auth"):
+            logging.getLogger(name).setLevel(logging.DEBUG)
     if version:
         typer.echo(f"metastudio {__version__}")
         raise typer.Exit
@@ -158,11 +159,8 @@ def sign(
     """Print how a request is signed, and a curl command that sends it: to find out why a signature is refused."""
     with _exit_codes():
         request = _request(method, url, header or [], data)
-        pair = from_environment() or profile().credentials()
-        if pair is None:
-            raise ConfigurationError("no key pair: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK")
-        project = project_id or variable("HUAWEICLOUD_SDK_PROJECT_ID") or profile().project_id()
-        canonical = signed_request.sign(request, pair, project, datetime.now(UTC))
+        project = project_id or sources.find_project_id()
+        canonical = signed_request.sign(request, sources.find_credentials(), project, datetime.now(UTC))
     typer.echo(sign_report.report(request, canonical))
 
 

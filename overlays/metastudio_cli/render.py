@@ -10,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from metastudio import JobState, ShortJob, signing
+from huaweicloud_auth import signing
+from metastudio import JobState, ShortJob
 from metastudio.errors import printable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from shlex import quote
 
 import httpx
 
-from metastudio.signing import string_to_sign
+from huaweicloud_auth.signing import string_to_sign
 
 _SIGNATURE = (
     "$(python3 -c 'import hashlib,hmac,os;"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from metastudio.waiting import FAILURE_STATES, SUCCESS_STATES
+from metastudio.polling import FAILURE_STATES, SUCCESS_STATES
 
 SHOW_SHORT_JOB: Final = "/v1/{project_id}/voice-training-manage/user/short-jobs/{job_id}"
 

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 from starlette.requests import Request
 
-from metastudio import Credentials, signing
+from huaweicloud_auth import Credentials, signing
 
 MAX_SKEW: Final = timedelta(minutes=15)  # doc
 _AUTHORIZATION: Final = re.compile(r"SDK-HMAC-SHA256 Access=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})")

@@ -48,7 +48,7 @@ def test_with_many_in_flight_all_get_through_and_it_is_said_once(
     proven: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     difference = [timedelta() if proven else timedelta(hours=-2)]
-    at_once = 5 if proven else 20  # a sixth in flight when the clock goes off would be one too many for the gateway
+    at_once = 4 if proven else 20  # a sixth refusal would lock the key: after five, nothing is sent again
 
     async def main(sandbox: Sandbox) -> None:
         async with AsyncMetaStudio(**options_of(sandbox)) as studio:
@@ -61,7 +61,7 @@ def test_with_many_in_flight_all_get_through_and_it_is_said_once(
         asyncio.run(main(sandbox))
         refused = sum(seen.status == 401 for seen in sandbox.exchanges)
 
-    assert refused == 1 if not proven else 1 <= refused <= 5
+    assert 1 <= refused <= (4 if proven else 3)
     assert len(warnings(caplog)) == 1
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from metastudio import APIConnectionError, APITimeoutError, AsyncMetaStudio, Credentials
-from metastudio.connections import KEEPALIVE_SECONDS, MAX_CONNECTIONS, AsyncConnections
+from metastudio.asyncio_transport import KEEPALIVE_SECONDS, MAX_CONNECTIONS, AsyncioTransport
 
 P = ParamSpec("P")
 ANSWER = b'HTTP/1.1 200 Fine\r\nContent-Length: 14\r\n\r\n{"job_id":"j"}'
@@ -203,7 +203,7 @@ async def test_closing_is_not_left_half_done_when_it_is_cancelled() -> None:
 async def test_instrumentation_of_the_transport_sees_what_httpx_would_show_it() -> None:
     async with both() as (_, studio):
         url = studio.client.get_async_httpx_client().base_url.join("/v1")
-        transport = AsyncConnections(verify=True)
+        transport = AsyncioTransport(verify=True)
         response = await transport.handle_async_request(httpx.Request("GET", url))
         await response.aread()
         await transport.aclose()

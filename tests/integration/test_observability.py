@@ -129,7 +129,10 @@ def test_at_warning_it_says_what_somebody_should_know(
 
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
     lines = result.stderr.splitlines()
-    assert {line.partition("metastudio:")[0] for line in lines} == {"WARNING:"}, result.stderr
+    assert {line.split(":")[1] for line in lines if line.startswith("WARNING:")} == {
+        "metastudio",
+        "huaweicloud_auth",
+    }, result.stderr
     for said in ("The clock of", "Attempt 1 failed, the next one follows in", "the wait goes on", "chmod 600"):
         assert [line for line in lines if said in line], said
     assert "the-secret-of-the-profile" not in result.stderr

@@ -20,7 +20,7 @@ from metastudio import (
     ShortJobFailed,
     WaitTimeout,
 )
-from metastudio.waiting import FAILURE_STATES, MAX_INTERVAL, SUCCESS_STATES
+from metastudio.polling import FAILURE_STATES, MAX_INTERVAL, SUCCESS_STATES
 from metastudio_sandbox import Sandbox, faults
 from raw_server import RawServer
 
@@ -191,10 +191,10 @@ async def _async_callback(_: ShortJob) -> None: ...
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"success": "SUCCEED"}, "success must be several texts"),
-        ({"failure": "FAILED"}, "failure must be several texts"),
-        ({"failure": [None]}, "failure must be several texts"),
-        ({"failure": 7}, "failure must be several texts"),
+        ({"success": "SUCCEED"}, "success must be several strings"),
+        ({"failure": "FAILED"}, "failure must be several strings"),
+        ({"failure": [None]}, "failure must be several strings"),
+        ({"failure": 7}, "failure must be several strings"),
         ({"on_update": 42}, "on_update must be a function"),
         ({"on_update": _async_callback}, "on_update must be a function, and not an async one"),
     ],

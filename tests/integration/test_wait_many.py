@@ -17,6 +17,7 @@ from metastudio import (
     BadRequestError,
     ConfigurationError,
     Credentials,
+    CredentialsError,
     InternalServerError,
     Outcome,
     PermissionDeniedError,
@@ -166,14 +167,15 @@ def test_credentials_that_are_none_stop_all_at_once(loop: Loop, sandbox: Sandbox
     assert len(sandbox.exchanges) == 0
 
 
-def test_an_error_of_the_callers_own_goes_through(loop: Loop, sandbox: Sandbox) -> None:
+def test_failing_source_of_credentials_ends_the_wait(loop: Loop, sandbox: Sandbox) -> None:
     def broken() -> Credentials:
         raise ZeroDivisionError
 
     studio = AsyncMetaStudio(endpoint=sandbox.url, project_id="p", auth=AkSkAuth(broken))
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(CredentialsError) as caught:
         run(loop, collected(studio, ["a", "b"], timeout=600))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_leaving_early_leaves_nothing_running_and_the_rest_to_the_caller(loop: Loop, sandbox: Sandbox) -> None:
@@ -410,7 +412,7 @@ def test_wrong_arguments_are_said_before_anything_is_sent(loop: Loop, sandbox: S
     with pytest.raises(ConfigurationError, match=rf"^{next(iter(change))} must"):
         run(loop, collected(studio_of(sandbox, loop), ["j"], **{"timeout": 5, **change}))
     for job_ids in ("abc", None, [["a"]], [1]):
-        with pytest.raises(ConfigurationError, match="job_ids must be several texts"):
+        with pytest.raises(ConfigurationError, match="job_ids must be several strings"):
             run(Loop(), collected(studio_of(sandbox, loop), job_ids, timeout=5))  # type: ignore[arg-type]  # wrong
     with pytest.raises(ConfigurationError, match=r"^job_id must"):
         run(loop_again := Loop(), collected(studio_of(sandbox, loop_again), ["j", "a/b"], timeout=5))

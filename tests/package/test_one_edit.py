@@ -164,7 +164,7 @@ print(json.dumps({
     "the metric is a model": isinstance(finished.assess_result.clarity, AssessProperty),
     "the field has a value": finished.speaker_name,
     "nothing is unknown": finished.additional_properties == finished.assess_result.additional_properties == {},
-    "a wait goes on in it": "HIBERNATING" not in metastudio.waiting.SUCCESS_STATES | metastudio.waiting.FAILURE_STATES,
+    "a wait goes on in it": "HIBERNATING" not in metastudio.polling.SUCCESS_STATES | metastudio.polling.FAILURE_STATES,
     "the model writes them": ShortJob(
         state=JobState("HIBERNATING"), speaker_name="Ann", assess_result=AssessResult(clarity=AssessProperty(status=0))
     ).to_dict(),

@@ -23,7 +23,7 @@ import metastudio
 import metastudio_sandbox
 
 SNAPSHOT = Path(__file__).with_name("api_snapshot.txt")
-OURS = ("metastudio", "metastudio_client", "metastudio_sandbox")
+OURS = ("huaweicloud_auth", "metastudio", "metastudio_client", "metastudio_sandbox")
 SPECIAL = {"__init__", "__enter__", "__aenter__"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from huaweicloud_auth.aksk import MAX_CLOCK_DIFFERENCE
 from metastudio import AkSkAuth, ConfigurationError, Credentials, TokenAuth
-from metastudio.auth import MAX_CLOCK_DIFFERENCE
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 URL = "https://metastudio.example.com/v1/jobs"
@@ -141,7 +141,9 @@ class CutOff(httpx.SyncByteStream, httpx.AsyncByteStream):
 def test_a_refusal_that_is_cut_off_lets_the_next_request_go_ahead(
     monkeypatch: pytest.MonkeyPatch, use_async: bool
 ) -> None:
-    monkeypatch.setattr("metastudio.flows._WAIT_SECONDS", 0.01)  # or a request that waits would wait for two minutes
+    monkeypatch.setattr(
+        "huaweicloud_auth.flow._WAIT_SECONDS", 0.01
+    )  # or a request that waits would wait for two minutes
     auth = AkSkAuth(Credentials("AK", f"a-key-that-is-cut-off-{use_async}"), now=lambda: NOW)
 
     # Who keeps the error keeps its traceback, and what is in the frames of that.

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from huaweicloud_auth import Secret
+from huaweicloud_auth.sources import profile
 from leaks import shown
 from metastudio import ConfigurationError, Credentials, MetaStudio
-from metastudio.credentials import Secret, profile
 from metastudio.errors import status_error
 
 PROFILE = "[basic]\nak = FILE-AK\nsk = file-secret-key%\nproject_id = file-project\n"

@@ -18,7 +18,7 @@ from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metastudio import AkSkAuth, Credentials, signing
+from huaweicloud_auth import AkSkAuth, Credentials, signing
 
 Pairs = list[tuple[str, str]]
 
@@ -53,8 +53,8 @@ TEXT = st.text(st.sampled_from("aZ9-_.~ %+&=?#!*'():@é一") | st.characters(cod
 # httpx resolves them, and the two would be given different paths.
 SEGMENTS = st.lists(TEXT.filter(lambda text: "/" not in text and text not in {".", ".."}), max_size=4)
 QUERIES = st.lists(st.tuples(TEXT, TEXT) | st.tuples(st.sampled_from("ab"), TEXT), max_size=4).filter(sorts_alike)
-# Letters that make none of the X-* names that signing sets itself, and no "_": the official signer skips such names.
-X_NAMES = st.text("ABCabc019-", min_size=1, max_size=6).map("X-{}".format)
+# Letters that make none of the X-Sdk-* names that signing sets itself.
+X_NAMES = st.text("ABCabc019-", min_size=1, max_size=6).map("X-Sdk-{}".format)
 PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
 X_VALUES = st.tuples(st.sampled_from(["", " "]), PRINTABLE, st.sampled_from(["", " "])).map("".join)
 X_HEADERS = st.lists(st.tuples(X_NAMES, X_VALUES), max_size=3, unique_by=lambda pair: pair[0].lower()).map(dict)
@@ -139,14 +139,6 @@ def test_any_request_is_signed_as_the_official_signer_does(
             f"POST\n/\n\ncontent-type:application/x-www-form-urlencoded\nhost:{HOST}\nx-sdk-date:{DATE}\n\n"
             f"content-type;host;x-sdk-date\n{sha256(b'a=1').hexdigest()}",
             id="a-body-of-any-content-type-is-signed",
-        ),
-        pytest.param(
-            "GET",
-            "/",
-            {"X-A_B": "1"},
-            None,
-            f"GET\n/\n\nhost:{HOST}\nx-a_b:1\nx-sdk-date:{DATE}\n\nhost;x-a_b;x-sdk-date\n{EMPTY_HASH}",
-            id="a-name-with-an-underscore-is-signed",
         ),
         pytest.param(
             "GET",

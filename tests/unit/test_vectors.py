@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from metastudio import AkSkAuth, Credentials, signing
+from huaweicloud_auth import AkSkAuth, Credentials, signing
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 CANONICAL_HASHES = {

@@ -9,7 +9,7 @@ import pytest
 
 from metastudio import APIConnectionError, MetaStudioError, ShortJob, ShortJobFailed, WaitTimeout
 from metastudio.errors import APIResponseValidationError, status_error
-from metastudio.waiting import FAILURE_STATES, SUCCESS_STATES, Pace, Wait
+from metastudio.polling import FAILURE_STATES, SUCCESS_STATES, Pace, Wait
 from virtual_time import Clock
 
 

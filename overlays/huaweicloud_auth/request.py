@@ -9,6 +9,8 @@ import httpx
 from . import signing
 from .credentials import Credentials
 
+#: With `X-Sdk-*`, all that is signed.
+_SIGNED: Final = {"host", "content-type", "x-project-id", "x-domain-id", "x-security-token", "x-app-userid"}
 _HASH_OF_NOTHING: Final = signing.hash_hex(b"")
 
 
@@ -23,7 +25,7 @@ def sign(request: httpx.Request, credentials: Credentials, project_id: str | Non
     if values.pop("x-security-token", None) is not None:
         del headers["X-Security-Token"]
     headers["X-Sdk-Date"] = values["x-sdk-date"] = date
-    if project_id is not None and values.get("x-project-id") != project_id:  # it costs as much as two hashes
+    if project_id is not None:
         headers["X-Project-Id"] = values["x-project-id"] = project_id
     if credentials.security_token is not None:
         headers["X-Security-Token"] = values["x-security-token"] = credentials.security_token
@@ -63,6 +65,6 @@ def _to_sign(headers: httpx.Headers, payload: bytes | None) -> dict[str, str]:
 
 @lru_cache(maxsize=256)  # the names are always the same few
 def _signed_name(raw_name: bytes) -> str | None:
-    """Return a header's name in lower case; None for one that a proxy may rewrite on the way."""
+    """Return a header's name in lower case; None for one that is not signed: a proxy may rewrite it on the way."""
     name = raw_name.decode("ascii").lower()
-    return name if name.startswith("x-") or name in {"host", "content-type"} else None
+    return name if name in _SIGNED or (name.startswith("x-sdk-") and "_" not in name) else None

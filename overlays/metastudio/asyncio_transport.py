@@ -18,7 +18,7 @@ KEEPALIVE_SECONDS: Final = 5.0  # as in httpx
 _ONE: Final = httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE_SECONDS)
 
 
-class AsyncConnections(httpx.AsyncBaseTransport):
+class AsyncioTransport(httpx.AsyncBaseTransport):
     """Up to a hundred connections.
 
     Args:
@@ -81,7 +81,7 @@ class _Stream(httpx.AsyncByteStream):
     """A body that gives its connection back when it is closed."""
 
     def __init__(
-        self, pool: AsyncConnections, connection: httpx.AsyncHTTPTransport, stream: httpx.AsyncByteStream
+        self, pool: AsyncioTransport, connection: httpx.AsyncHTTPTransport, stream: httpx.AsyncByteStream
     ) -> None:
         self._pool, self._connection, self._stream = pool, connection, stream
         self._is_whole = self._is_closed = False

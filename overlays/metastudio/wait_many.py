@@ -10,17 +10,18 @@ from metastudio_client.models import ShortJob
 from .errors import (
     AuthenticationError,
     ConfigurationError,
+    CredentialsError,
     MetaStudioError,
     PermissionDeniedError,
     RateLimitError,
     ShortJobFailed,
     WaitTimeout,
 )
+from .polling import Failed, Finished, Outcome, Pace, Wait
 from .retries import retry_after
-from .waiting import Outcome, Pace, Wait
 
-#: What would befall every other job as well.
-_FATAL = (AuthenticationError, ConfigurationError, PermissionDeniedError)
+#: Errors that would fail every remaining job too.
+_FATAL = (AuthenticationError, ConfigurationError, CredentialsError, PermissionDeniedError)
 
 
 async def outcomes(
@@ -41,14 +42,14 @@ async def outcomes(
             if pause is not None and pause <= 0:
                 wait = heapq.heappop(due)[2]
                 if wait.seconds_left() <= 0:
-                    yield Outcome(wait.job_id, wait.job, wait.timed_out())
+                    yield Failed(wait.job_id, wait.job, wait.timed_out())
                 else:
                     pace.go(clock())
                     asking[asyncio.ensure_future(ask(wait))] = wait, clock()
                 continue
             for done in await _first_done(asking, pause):
                 wait, sent = asking.pop(done)
-                if isinstance(settled := _settled(done, wait, pace, sent, clock()), Outcome):
+                if isinstance(settled := _settled(done, wait, pace, sent, clock()), Finished | Failed):
                     yield settled
                 else:
                     heapq.heappush(due, (clock() + settled, next(number), wait))
@@ -81,14 +82,14 @@ def _settled(done: asyncio.Future[ShortJob], wait: Wait, pace: Pace, sent: float
     except _FATAL:
         raise
     except MetaStudioError as error:
-        return Outcome(wait.job_id, wait.job, error)
+        return Failed(wait.job_id, wait.job, error)
     try:
         if job is not None:
             pace.answered()
             if wait.take(job):
-                return Outcome(wait.job_id, job, None)
+                return Finished(wait.job_id, job)
         elif isinstance(wait.lost, RateLimitError):
             pace.throttled(sent, now, retry_after(wait.lost))
         return wait.delay()
     except (ShortJobFailed, WaitTimeout) as error:
-        return Outcome(wait.job_id, wait.job, error)
+        return Failed(wait.job_id, wait.job, error)

@@ -7,15 +7,14 @@ from typing import Any, Final, TypeAlias
 
 import httpx
 
-from .errors import APITimeoutError, AuthenticationError
-from .lockout import Outcome
+from .key_guard import Change, Refusal
 
-# A request that went ahead ends by its own timeouts. This is for an event loop that is blocked and cannot end it.
+# Where a request has no limit of its own.
 _WAIT_SECONDS: Final = 120.0
 
-#: Yields a request and is sent the response (a 4xx has been read, since its code may tell what to do), or yields an
-#: outcome to wait for and is sent the error that the other request was refused with, or None.
-Steps: TypeAlias = Generator[httpx.Request | Outcome, Any, None]
+#: Yields a request and is sent the response (a 4xx has been read, since its code may tell what to do), or yields a
+#: change to wait for and is sent what it brought.
+Steps: TypeAlias = Generator[httpx.Request | Change, Any, None]
 
 
 class SteppedAuth(httpx.Auth):
@@ -48,7 +47,7 @@ class SteppedAuth(httpx.Auth):
             steps.close()
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Authenticate `request`; httpx calls this for `httpx.AsyncClient`."""
+        """Authenticate `request`; httpx calls this for `httpx.AsyncClient`, on asyncio's event loop."""
         steps = self._steps(request)
         try:
             step = next(steps)
@@ -59,7 +58,7 @@ class SteppedAuth(httpx.Auth):
                         await response.aread()
                     step = steps.send(response)
                 else:
-                    # The outcome is shared: asyncio.wait does not cancel it when this task is cancelled.
+                    # The change is shared: asyncio.wait does not cancel it when this task is cancelled.
                     await asyncio.wait([asyncio.wrap_future(step)], timeout=_seconds(request))
                     step = steps.send(_result(step, 0))
         except StopIteration:
@@ -74,9 +73,9 @@ def _seconds(request: httpx.Request) -> float:
     return _WAIT_SECONDS if seconds is None else min(_WAIT_SECONDS, seconds)
 
 
-def _result(outcome: Outcome, timeout: float) -> AuthenticationError | None:
+def _result(change: Change, timeout: float) -> Refusal | None:
     try:
-        return outcome.result(timeout)
+        return change.result(timeout)
     except TimeoutError:
-        failure = APITimeoutError("waited too long for another request with this key")
+        failure = httpx.PoolTimeout("not sent: it waited too long for another request to show that the key is good")
     raise failure

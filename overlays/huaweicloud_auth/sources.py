@@ -1,58 +1,43 @@
-"""Access keys, and where they come from."""
+"""Where credentials and the project ID come from when nobody passes them: the environment, then the profile file.
 
+Names and file are the official SDK's.
+"""
+
+import configparser
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-import attrs
-
-from . import checks
+from .credentials import Credentials, Secret
 from .errors import ConfigurationError
 from .log import log
 
 _SHOWN = {"ak", "project_id"}  # in the profile file; every other setting is taken for a secret
 
 
-class Secret(str):
-    """Text that does not show itself in `repr`, and so not in tracebacks with locals, containers and logs of either."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-
-@attrs.frozen
-class Credentials:
-    """An access key pair, permanent or temporary. Its `repr` shows the AK only.
+def find_credentials(*others: str) -> Credentials:
+    """Return the key pair of the environment, else that of the profile file.
 
     Args:
-        ak: The access key ID.
-        sk: The secret access key.
-        security_token: The token that belongs to a temporary pair.
+        others: Where else the caller has looked, for the error.
 
     Raises:
-        ConfigurationError: One of them is empty or not printable ASCII.
+        ConfigurationError: There is none, or only one half of a pair; or the file cannot be read.
     """
-
-    ak: str
-    sk: str
-    security_token: str | None = None
-
-    def __init__(self, ak: str, sk: str, security_token: str | None = None) -> None:
-        # Wrapped and stored before anything can raise: a traceback that prints locals then shows `self`, and no secret.
-        sk = Secret(sk) if isinstance(sk, str) else sk
-        security_token = Secret(security_token) if isinstance(security_token, str) else security_token
-        self.__attrs_init__(ak, sk, security_token)  # type: ignore[attr-defined]  # attrs makes it; mypy does not know
-        checks.header_value("the AK", ak)
-        checks.header_value("the SK", sk)
-        if security_token is not None:
-            checks.header_value("the security token", security_token)
+    if (found := environment_credentials()) is not None:
+        return found
+    file = profile()
+    if (found := file.credentials()) is not None:
+        return found
+    looked = [*others, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK (not set)", f"{file.path} ({file.note})"]
+    raise ConfigurationError(f"no credentials. Looked at: {'; '.join(looked)}")
 
 
-CredentialsSource: TypeAlias = Credentials | Callable[[], Credentials]
+def find_project_id() -> str | None:
+    """Return `HUAWEICLOUD_SDK_PROJECT_ID`, else `project_id` in the profile file, or None."""
+    return variable("HUAWEICLOUD_SDK_PROJECT_ID") or profile().settings.get("project_id") or None
 
 
 def variable(name: str) -> str | None:
@@ -65,8 +50,8 @@ def secret_variable(name: str) -> Secret | None:
     return Secret(os.environ[name]) if os.environ.get(name) else None
 
 
-def from_environment() -> Credentials | None:
-    """Return the key pair of `HUAWEICLOUD_SDK_AK`, `_SK` and `_SECURITY_TOKEN`, the official SDK's names.
+def environment_credentials() -> Credentials | None:
+    """Return the key pair of `HUAWEICLOUD_SDK_AK`, `_SK` and `_SECURITY_TOKEN`.
 
     Raises:
         ConfigurationError: Only one half of the pair is set.
@@ -76,7 +61,7 @@ def from_environment() -> Credentials | None:
 
 
 class Profile(NamedTuple):
-    """Section `[basic]` of the profile file, as the official SDK reads it; `note` says why it holds nothing."""
+    """Section `[basic]` of the profile file; `note` says why it holds nothing."""
 
     path: Path
     settings: Mapping[str, str] = MappingProxyType({})
@@ -93,10 +78,6 @@ class Profile(NamedTuple):
             log.warning("%s holds a secret key and others can access it: chmod 600", self.path)
         return _pair(ak, sk, token, f"{self.path}: ak", "sk")
 
-    def project_id(self) -> str | None:
-        """Return `project_id`."""
-        return self.settings.get("project_id") or None
-
 
 def profile() -> Profile:
     """Read the profile file: `HUAWEICLOUD_SDK_CREDENTIALS_FILE`, or `~/.huaweicloud/credentials`.
@@ -104,8 +85,6 @@ def profile() -> Profile:
     Raises:
         ConfigurationError: It cannot be read, or is no such file; or the environment names one that is not there.
     """
-    import configparser  # not before it is needed: most programs have other credentials
-
     named = variable("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
     # Not Path.expanduser: it raises where there is no home directory.
     path = Path(os.path.expanduser(named or "~/.huaweicloud/credentials"))  # noqa: PTH111

@@ -120,18 +120,37 @@ class Wait:
 
 
 @attrs.frozen
-class Outcome:
-    """What became of one of many jobs.
+class Finished:
+    """One of many jobs that finished.
 
     Attributes:
         job_id: The job.
-        job: The last answer; None where there was none.
-        error: None if the job finished; else `ShortJobFailed`, `WaitTimeout` or what the service said.
+        job: Its last response.
+        error: None.
+    """
+
+    job_id: str
+    job: ShortJob
+    error: None = None
+
+
+@attrs.frozen
+class Failed:
+    """One of many jobs that failed, timed out or could not be queried.
+
+    Attributes:
+        job_id: The job.
+        job: Its last response; None where there was none.
+        error: `ShortJobFailed`, `WaitTimeout` or what the service rejected the request with.
     """
 
     job_id: str
     job: ShortJob | None
-    error: MetaStudioError | None
+    error: MetaStudioError
+
+
+#: The outcome of one of many jobs: where `error` is None, `job` is there.
+Outcome: TypeAlias = Finished | Failed
 
 
 @attrs.define(eq=False, repr=False)

@@ -14,7 +14,17 @@ from typing import Any, Final, cast
 import attrs
 import httpx
 
-from .errors import APIConnectionError, APITimeoutError, printable, status_error, validation_error
+from huaweicloud_auth import KeyRefused
+
+from .errors import (
+    APIConnectionError,
+    APITimeoutError,
+    MetaStudioError,
+    printable,
+    refusal_error,
+    status_error,
+    validation_error,
+)
 from .log import log
 
 _LATE: Final = "the response was not complete when the time was up"
@@ -64,7 +74,7 @@ class SyncClient(httpx.Client):
         try:
             response = super().send(request, **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            failure = _connection_error(request, error, started)
+            failure = _failure(request, error, started)
         else:
             return _checked(request, response, started)
         raise failure  # outside the except block: httpx's own traceback, with its headers, is not dragged along
@@ -98,7 +108,7 @@ class AsyncClient(httpx.AsyncClient):
             async with asyncio.timeout(_seconds_left(request)):
                 response = await super().send(request, **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            failure = _connection_error(request, error, started)
+            failure = _failure(request, error, started)
         except asyncio.CancelledError as error:
             error.__traceback__ = None  # in httpx's own there is what was being written, with its headers
             raise
@@ -176,14 +186,15 @@ def _checked(request: httpx.Request, response: httpx.Response, started: float) -
     return response
 
 
-def _connection_error(request: httpx.Request, error: Exception, started: float) -> APIConnectionError:
-    is_late = isinstance(error, httpx.TimeoutException | TimeoutError)
+def _failure(request: httpx.Request, error: Exception, started: float) -> MetaStudioError:
+    """Return our error for one of httpx's or the network's; it keeps neither request nor traceback, hence no secret."""
+    if isinstance(error, KeyRefused):
+        return refusal_error(error)
     if isinstance(error, TimeoutError):
         error = httpx.ReadTimeout(_LATE)
-    failure = (APITimeoutError if is_late else APIConnectionError)(
-        printable(f"{type(error).__name__}: {error}".removesuffix(": "))
-    )
-    failure.__cause__ = type(error)(str(error))  # without its request and traceback, which hold the credentials
+    kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
+    failure = kind(printable(f"{type(error).__name__}: {error}".removesuffix(": ")))
+    failure.__cause__ = type(error)(str(error))
     _debug(request, str(failure), started)
     return failure
 

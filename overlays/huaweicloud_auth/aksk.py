@@ -1,0 +1,123 @@
+"""`AkSkAuth`: requests signed with an access key pair, on any `httpx.Client` and `httpx.AsyncClient`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import httpx
+
+from . import gateway, signing, validation
+from .credentials import Credentials, CredentialsSource
+from .errors import ConfigurationError, CredentialsError, HuaweiCloudError
+from .flow import SteppedAuth, Steps
+from .key_guard import KeyGuard, guard_of
+from .log import log
+from .request import body, sign
+
+#: The gateway refuses a date that is 15 minutes off; from this difference on, it is our clock that is taken for wrong.
+MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
+
+_REFUSED_BEFORE: Final = "Not sent: the request that went ahead with this key was refused, as this one would be"
+
+
+class AkSkAuth(SteppedAuth):
+    """Signs each request with SDK-HMAC-SHA256.
+
+    Where the gateway refuses a signature and its clock is more than five minutes off ours, the offset is corrected for
+    that endpoint and the request signed and sent once more. Any other refusal is left as it is, and the key is kept
+    from being locked: see `huaweicloud_auth.key_guard`.
+
+    Args:
+        credentials: A key pair, or a callable that returns one; it is called before each signature.
+        project_id: Sent and signed as `X-Project-Id`, which regional services ask for.
+        now: The clock, aware of its time zone.
+
+    Raises:
+        ConfigurationError: An argument is malformed, or a request would go to another machine over plain http.
+        CredentialsError: The callable failed. The request was not sent.
+        KeyRefused: While it is not known whether the key is good, another request with it was refused; or it was
+            refused three times in a row. The request was not sent.
+        httpx.PoolTimeout: It waited too long for another request to show whether the key is good.
+    """
+
+    def __init__(
+        self,
+        credentials: CredentialsSource,
+        project_id: str | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        if not isinstance(credentials, Credentials) and not callable(credentials):
+            raise ConfigurationError("credentials must be a Credentials(ak, sk) or a callable that returns one")
+        self._credentials = credentials
+        self._project_id = None if project_id is None else validation.path_id("project_id", project_id)
+        self._now = now
+        self._offsets: dict[bytes, timedelta] = {}
+
+    def _steps(self, request: httpx.Request) -> Steps:
+        """Authenticate `request` and send it."""
+        validation.refuse_plain_http(request)
+        credentials, endpoint = self._current_credentials(), request.url.netloc
+        guard = guard_of(credentials, endpoint)
+        try:
+            yield from _admitted(guard, request)
+            self._sign(request, credentials)
+            response: httpx.Response = yield request
+            mended = self._corrects_clock(request, response)
+            _note(guard, request, response, mended=mended)
+            if mended:
+                yield from _admitted(guard, request)
+                self._sign(request, self._current_credentials())
+                response = yield request
+                _note(guard, request, response, mended=False)
+        finally:
+            guard.left(request)
+
+    def _sign(self, request: httpx.Request, credentials: Credentials) -> None:
+        offset = self._offsets.get(request.url.netloc, timedelta())
+        sign(request, credentials, self._project_id, self._now() + offset)
+
+    def _current_credentials(self) -> Credentials:
+        if isinstance(self._credentials, Credentials):
+            return self._credentials
+        try:
+            credentials = self._credentials()
+        except HuaweiCloudError:
+            raise
+        except Exception as error:
+            raise CredentialsError(f"the credentials callable raised {type(error).__name__}") from error
+        if not isinstance(credentials, Credentials):
+            raise ConfigurationError(f"the credentials callable returned {type(credentials)}, not Credentials")
+        return credentials
+
+    def _corrects_clock(self, request: httpx.Request, response: httpx.Response) -> bool:
+        """Correct our offset to the endpoint's clock, if that is why it refused; tell whether to send again."""
+        if not response.is_client_error or gateway.gateway_code(gateway.error_code(response.content)) != "0301":
+            return False
+        if (theirs := gateway.http_date(response.headers, "Date")) is None:
+            return False
+        signed = datetime.strptime(request.headers["X-Sdk-Date"], signing.DATE_FORMAT).replace(tzinfo=UTC)
+        if abs(theirs - signed) <= MAX_CLOCK_DIFFERENCE:
+            return False
+        endpoint, offset = request.url.netloc, theirs - self._now()
+        if abs(offset - self._offsets.get(endpoint, timedelta())) > MAX_CLOCK_DIFFERENCE:
+            self._offsets[endpoint] = offset
+            log.warning("The clock of %s is %.0f s ahead of ours: corrected", endpoint.decode(), offset.total_seconds())
+        return body(request) is not None  # a stream is used up
+
+
+def _admitted(guard: KeyGuard, request: httpx.Request) -> Steps:
+    """Wait until `guard` lets the request go."""
+    while (change := guard.enter(request)) is not None:
+        refusal = yield change
+        if refusal is not None:
+            raise refusal(_REFUSED_BEFORE, request.url)
+
+
+def _note(guard: KeyGuard, request: httpx.Request, response: httpx.Response, *, mended: bool) -> None:
+    """Tell `guard` what the response says about the key."""
+    if gateway.is_refusal(response):
+        guard.refused(response, mended=mended)
+    else:
+        guard.accepted()
+    guard.left(request)

@@ -1,0 +1,61 @@
+"""What Huawei Cloud's API Gateway says in a response: the error's fields and code, a refusal of the key, the time."""
+
+import json
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx
+
+#: Outside them a date is junk: to reckon with it could overflow, and no request is signed with one before 1000.
+YEARS: Final = range(1970, 3000)
+#: MetaStudio's spelling of a refusal by the gateway; its status is 400.
+_REFUSAL_WITH_400: Final = "MSS.00010008"
+
+
+def error_fields(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in the body of an error; an empty one where there is none. Never raises."""
+    try:
+        fields = _loads(body)
+    except (ValueError, RecursionError):  # HTML, nothing, brackets without end
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def error_code(body: bytes) -> str | None:
+    """Return `error_code` of an error's body, an opaque string such as `APIGW.0301`."""
+    code = error_fields(body).get("error_code")
+    return code if isinstance(code, str) and code else None
+
+
+def gateway_code(code: str | None) -> str | None:
+    """Return the number of a gateway's code, `0301` for `APIGW.0301` (which some pages spell `APIG.0301`), or None."""
+    system, _, number = (code or "").partition(".")
+    return number if system in {"APIGW", "APIG"} else None
+
+
+def is_refusal(response: httpx.Response) -> bool:
+    """Tell whether the gateway refuses the key: such responses in a row lock it. What a backend says is none."""
+    if not response.is_client_error:
+        return False
+    code = error_code(response.content)
+    is_gateways = code is None or gateway_code(code) is not None
+    return code == _REFUSAL_WITH_400 or (response.status_code == 401 and is_gateways)
+
+
+def http_date(headers: httpx.Headers, name: str) -> datetime | None:
+    """Return the date in a header; None where there is none, or none that can be read."""
+    try:
+        date = parsedate_to_datetime(headers[name])
+        date = date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return date if date.year in YEARS else None
+
+
+def _loads(body: bytes) -> object:
+    # What is wrong with a message must not cost us the code beside it.
+    try:
+        return json.loads(body, strict=False)  # control characters
+    except UnicodeDecodeError:
+        return json.loads(body.decode("utf-8", "replace"), strict=False)

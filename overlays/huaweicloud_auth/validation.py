@@ -1,0 +1,75 @@
+"""What goes into a URL or a header is validated here, before anything is signed or sent."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from inspect import iscoroutinefunction
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from .errors import ConfigurationError, printable
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,1000}")  # of a URL beyond 65,536 characters, httpx makes no request
+_HEADER_VALUE: Final = re.compile(r"[ -~]+")
+
+
+def path_id(name: str, value: str) -> str:
+    """Return `value` if it is one segment of a path that means itself, on the wire and when it is signed.
+
+    Raises:
+        ConfigurationError: It is empty, `.` or `..`, too long, or has a character that a URL would have to encode.
+    """
+    if not isinstance(value, str) or not _ID.fullmatch(value) or value in {".", ".."}:
+        raise ConfigurationError(
+            f"{name} must be letters, digits and any of . _ ~ -, up to 1,000 of them (and not '.' or '..'), not "
+            f"{printable(repr(value), 80)}"
+        )
+    return value
+
+
+def header_value(name: str, value: str) -> str:
+    """Return `value` if it can be a header's value. The error does not show it: it may be a secret.
+
+    Raises:
+        ConfigurationError: It is empty, or holds something other than printable ASCII.
+    """
+    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value) or value != value.strip():
+        raise ConfigurationError(
+            f"{name} must be printable ASCII, not empty, without line breaks and without spaces around it"
+        )
+    return value
+
+
+def function(name: str, value: Function) -> Function:
+    """Return `value` if it can be called and does its work then.
+
+    Raises:
+        ConfigurationError: It cannot be called, or is a coroutine function, which nobody would await.
+    """
+    call = getattr(type(value), "__call__", None)  # noqa: B004  # of an object that is no function
+    if not callable(value) or iscoroutinefunction(value) or iscoroutinefunction(call):
+        raise ConfigurationError(f"{name} must be a function, and not an async one, not {type(value)}")
+    return value
+
+
+@lru_cache
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is this machine: a loopback address, or exactly `localhost`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def refuse_plain_http(request: httpx.Request) -> None:
+    """Let no credentials go to another machine over plain http.
+
+    Raises:
+        ConfigurationError: They would.
+    """
+    if request.url.scheme != "https" and not is_loopback(request.url.host):
+        raise ConfigurationError(f"{request.url.host}: plain http would show the credentials to the network; use https")
