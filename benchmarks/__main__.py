@@ -1,65 +1,110 @@
-"""Measures everything, prints it, and writes it to docs/speed.md and docs/speed.svg."""
+"""Measure this package side by side with the official SDK and bare httpx, in one run on one machine.
 
-import argparse
-import json
+pyperf runs each contestant in several processes. `--fast` takes fewer; a full run writes the table of docs/speed.md.
+"""
+
 import subprocess
 import sys
-import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-from . import fresh, queries, report, server, signatures, waiting
+import pyperf
 
-BEGIN, END = "<!-- measured: written by scripts/benchmark -->", "<!-- end of what was measured -->"
+from . import contestants, server
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "speed.md"
+BEGIN: Final = "<!-- measured: written by scripts/benchmark -->"
+
+#: Group, contestant and what it is compared with; the last is the bound of the ratio, where there is one.
+ROWS: Final = (
+    ("query", "bare httpx", "official SDK", None),
+    ("query", "metastudio", "official SDK", 0.45),
+    ("query", "official SDK", "official SDK", None),
+    ("16 tasks", "bare httpx", "official SDK", None),
+    ("16 tasks", "metastudio", "official SDK", 0.65),
+    ("16 tasks", "metastudio, aiohttp", "official SDK", 0.33),
+    ("signature", "metastudio", "official SDK", 0.65),
+    ("signature", "official SDK", "official SDK", None),
+    ("cold start", "bare httpx", "bare httpx", None),
+    ("cold start", "metastudio", "bare httpx", 1.25),
+    ("cold start", "official SDK", "bare httpx", None),
+)
 
 
 def main() -> None:
-    """Run all benchmarks."""
-    parser = argparse.ArgumentParser(prog="scripts/benchmark", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few repetitions, and write nothing")
-    quick = parser.parse_args().quick
-    with tempfile.TemporaryDirectory() as directory, server.running() as url:
-        _say("Installing each contestant on its own ...")
-        environments = fresh.environments(Path(directory))
-        _say("Cold start ...")
-        started = fresh.measure(url, environments, rounds=3 if quick else 60)
-        _say("Signatures ...")
-        signed = signatures.measure(rounds=5 if quick else 100, signatures=500)
-        _say("Queries ...")
-        processes = 1 if quick else 5
-        queried = queries.measure(url, queries.AT_ONCE, processes, rounds=2 if quick else 6, queries=400)
-        _say("Many queries in flight ...")
-        in_flight = queries.measure(url, queries.IN_FLIGHT, processes, rounds=4 if quick else 40, queries=400)
-        _say("Waiting ...")
-        python = environments["metastudio"].python
-        waits = {
-            jobs: (waiting.Wait(*_waiting(python, jobs)), waiting.fixed_loop(jobs)) for jobs in (100, 1000, 10_000)
-        }
-        growth = _waiting(python, 100, 10_000, 20)
-    scaling = {name: queries.scaling(in_flight, name) for name in queries.IN_FLIGHT}
-    results = report.Results(queries.medians(queried), scaling, signed, started, waits, growth)
-    print(report.text(results))
-    if not quick:
-        _write(results, fresh.ROOT / "docs")
+    """Run every contestant, print the ratios, and write the page after a full run."""
+    runner = pyperf.Runner(program_args=("-m", __package__), processes=6, values=3, warmups=1)
+    measured = {}
+    for group, name, _, _ in ROWS:
+        measured[group, name] = runner.bench_time_func(f"{group}: {name}", _timed(group, name))
+    if runner.args.worker:
+        return
+    seconds = {key: bench.median() for key, bench in measured.items()}
+    table = "\n".join(_lines(seconds))
+    print(table)
+    if not runner.args.fast:
+        before = PAGE.read_text("utf-8").partition(BEGIN)[0]
+        PAGE.write_text(f"{before}{BEGIN}\n\n{table}\n", "utf-8")
 
 
-def _waiting(python: Path, *arguments: int) -> Any:
-    # In the environment without extras, whose memory is to be measured.
-    command = [str(python), "-m", f"{__package__}.waiting", *map(str, arguments)]
-    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=fresh.ROOT, env=queries.environment())
-    return json.loads(run.stdout)
+def _timed(group: str, name: str) -> Callable[[int], float]:
+    """Return a function that does something `loops` times and returns the seconds that it took."""
+    if group == "cold start":
+        return lambda loops: _cold_start(contestants.PROGRAMS[name], loops)
+    if group == "signature":
+        return lambda loops: _cpu(contestants.SIGNATURES[name](), loops)
+    run = contestants.TASKS[name] if group == "16 tasks" else contestants.QUERIES[name]
+
+    def timed(loops: int) -> float:
+        with server.running() as url, run(url) as query:
+            query(contestants.AT_ONCE)  # connections are open from here on
+            return _cpu_of(query, loops)
+
+    return timed
 
 
-def _write(results: report.Results, docs: Path) -> None:
-    page = docs / "speed.md"
-    before, _, rest = page.read_text("utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n\n{report.text(results)}\n\n{END}{after}", "utf-8")
-    (docs / "speed.svg").write_text(report.picture(results), "utf-8")
+def _cpu_of(query: contestants.Run, loops: int) -> float:
+    started = time.process_time()
+    query(loops)
+    return time.process_time() - started
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _cpu(function: contestants.Signs, loops: int) -> float:
+    function()
+    started = time.process_time()
+    for _ in range(loops):
+        function()
+    return time.process_time() - started
+
+
+def _cold_start(program: str, loops: int) -> float:
+    """Return the seconds from nothing to the first response, in fresh processes."""
+    with server.running() as url:
+        started = time.perf_counter()
+        for _ in range(loops):
+            subprocess.run([sys.executable, "-c", program, url], check=True)
+        return time.perf_counter() - started
+
+
+def _lines(seconds: dict[tuple[str, str], float]) -> list[str]:
+    packages = ("metastudio", "httpx", "aiohttp", "huaweicloudsdkmetastudio")
+    versions = ", ".join(f"{each} {version(each)}" for each in packages)
+    lines = [
+        f"Python {sys.version.split()[0]}, {versions}. CPU time in µs; for a cold start, wall clock in ms.",
+        "",
+        "| what | who | time | ratio | bound |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for group, name, other, bound in ROWS:
+        base = seconds["query" if group == "16 tasks" else group, other]
+        taken, ratio = seconds[group, name], seconds[group, name] / base
+        shown = f"{taken * 1e3:.0f} ms" if group == "cold start" else f"{taken * 1e6:.0f} µs"
+        verdict = "" if bound is None else f"{bound}" if ratio <= bound else f"{bound}, NOT met"
+        lines.append(f"| {group} | {name} | {shown} | {ratio:.2f} of {other} | {verdict} |")
+    return lines
 
 
 if __name__ == "__main__":

@@ -1,174 +1,138 @@
-"""The contestants: each opens a client and gives a function that queries one job. They import only what they need.
-
-Run as a module, with a contestant's name and a URL, it reads from each line of its input how many queries are to be at
-once, and how many there are to be, and prints the seconds and the seconds of CPU (of all its threads) that they took.
-"""
+"""The contestants: each queries one job, signs one request, or starts from nothing. They import only what they need."""
 
 import asyncio
-import json
-import socket
-import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
-from urllib.parse import urlsplit
 
-from .keys import AK, JOB_ID, PATH, PROJECT_ID, SK
+# The keys are invented.
+AK: Final = "BENCHMARKACCESSKEY00"
+SK: Final = "BenchmarkSecretKey000000000000000000000A"
+PROJECT_ID: Final = "3f0924078d1b471c884a5383d4dec9fa"
+JOB_ID: Final = "26f06524-4f75-4b3a-a853-b649a21aaf66"
+PATH: Final = f"/v1/{PROJECT_ID}/voice-training-manage/user/short-jobs/{JOB_ID}"
+AT_ONCE: Final = 16
 
-Query: TypeAlias = Callable[[], object]
-AsyncQuery: TypeAlias = Callable[[], Awaitable[object]]
-
-MAX_THREADS: Final = 16
+Run: TypeAlias = Callable[[int], None]  # queries so many times
+Signs: TypeAlias = Callable[[], object]
 
 
-@contextmanager
-def bare_socket(url: str) -> Iterator[Query]:
-    """No HTTP library: the floor."""
-    head = f"GET {PATH} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n".encode()
-    with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port)) as connection:
+def _repeated(query: Callable[[], object]) -> Run:
+    def run(times: int) -> None:
+        for _ in range(times):
+            query()
 
-        def query() -> object:
-            connection.sendall(head)
-            return json.loads(connection.recv(65536).partition(b"\r\n\r\n")[2])
-
-        yield query
+    return run
 
 
 @contextmanager
-def bare_httpx(url: str) -> Iterator[Query]:
-    """What our client is made of, unsigned and unparsed."""
+def _httpx(url: str) -> Iterator[Run]:
     import httpx
 
     with httpx.Client() as client:
-        yield lambda: client.get(url + PATH).json()
+        yield _repeated(lambda: client.get(url + PATH).json())
 
 
 @contextmanager
-def generated(url: str) -> Iterator[Query]:
-    """The generated client as it comes: unsigned, and without typed errors."""
-    from metastudio_client import Client
-    from metastudio_client.api.short_jobs import show_short_job
+def _metastudio(url: str) -> Iterator[Run]:
+    from metastudio import Credentials, MetaStudio
 
-    with Client(url) as client:
-        yield lambda: show_short_job.sync(PROJECT_ID, JOB_ID, client=client)
+    with MetaStudio(endpoint=url, project_id=PROJECT_ID, credentials=Credentials(AK, SK)) as studio:
+        yield _repeated(lambda: studio.short_jobs.show(JOB_ID))
 
 
 @contextmanager
-def ours(url: str) -> Iterator[Query]:
-    """`MetaStudio`."""
-    from metastudio import MetaStudio
-
-    with MetaStudio(**_configuration(url)) as studio:
-        yield lambda: studio.short_jobs.show(JOB_ID)
-
-
-@contextmanager
-def official(url: str) -> Iterator[Query]:
-    """The official SDK. Its default is 10 connections; it gets one for each thread."""
+def _official(url: str) -> Iterator[Run]:
     from huaweicloudsdkcore.auth.credentials import BasicCredentials
-    from huaweicloudsdkcore.http.http_config import HttpConfig
     from huaweicloudsdkmetastudio.v1 import MetaStudioClient, ShowShortJobRequest
 
     credentials = BasicCredentials(AK, SK, PROJECT_ID)
-    builder = MetaStudioClient.new_builder().with_credentials(credentials).with_endpoint(url)
-    client = builder.with_http_config(HttpConfig(pool_maxsize=MAX_THREADS)).build()
-    yield lambda: client.show_short_job(ShowShortJobRequest(job_id=JOB_ID))
+    client = MetaStudioClient.new_builder().with_credentials(credentials).with_endpoint(url).build()
+    yield _repeated(lambda: client.show_short_job(ShowShortJobRequest(job_id=JOB_ID)))
     client.close()
 
 
-@asynccontextmanager
-async def async_httpx(url: str) -> AsyncIterator[AsyncQuery]:
-    """The async client of httpx, unsigned and unparsed."""
+@contextmanager
+def _in_tasks(query: Callable[[], Awaitable[object]], close: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[Run]:
+    """Query in sixteen tasks at once."""
+
+    async def repeated(times: int) -> None:
+        for _ in range(times):
+            await query()
+
+    async def main(times: int) -> None:
+        await asyncio.gather(*(repeated(-(-times // AT_ONCE)) for _ in range(AT_ONCE)))
+
+    with asyncio.Runner() as runner:
+        yield lambda times: runner.run(main(times))
+        runner.run(close())
+
+
+def _httpx_tasks(url: str) -> AbstractContextManager[Run]:
     import httpx
+
+    client = httpx.AsyncClient()
 
     async def query() -> object:
         return (await client.get(url + PATH)).json()
 
-    async with httpx.AsyncClient() as client:
-        yield query
+    return _in_tasks(query, client.aclose)
 
 
-@asynccontextmanager
-async def async_ours(url: str, **options: Any) -> AsyncIterator[AsyncQuery]:
-    """`AsyncMetaStudio`."""
-    from metastudio import AsyncMetaStudio
+def _metastudio_tasks(url: str, **options: Any) -> AbstractContextManager[Run]:
+    from metastudio import AsyncMetaStudio, Credentials
 
-    async with AsyncMetaStudio(**_configuration(url), **options) as studio:
-        yield lambda: studio.short_jobs.show(JOB_ID)
+    studio = AsyncMetaStudio(endpoint=url, project_id=PROJECT_ID, credentials=Credentials(AK, SK), **options)
+    return _in_tasks(lambda: studio.short_jobs.show(JOB_ID), studio.aclose)
 
 
-@asynccontextmanager
-async def async_ours_aiohttp(url: str) -> AsyncIterator[AsyncQuery]:
-    """`AsyncMetaStudio` with the transport for many requests in flight."""
+def _aiohttp_tasks(url: str) -> AbstractContextManager[Run]:
     from metastudio.aiohttp_transport import AiohttpTransport
 
-    async with async_ours(url, transport=AiohttpTransport()) as query:
-        yield query
+    return _metastudio_tasks(url, transport=AiohttpTransport())
 
 
-def _configuration(url: str) -> dict[str, Any]:
-    from metastudio import Credentials
+def _signs() -> Signs:
+    import httpx
 
-    return {"endpoint": url, "project_id": PROJECT_ID, "credentials": Credentials(AK, SK)}
+    from huaweicloud_auth import Credentials
+    from huaweicloud_auth.request import sign
+
+    request, credentials = httpx.Request("GET", f"https://benchmark.example.com{PATH}"), Credentials(AK, SK)
+    return lambda: sign(request, credentials, PROJECT_ID, datetime.now(UTC))
 
 
-SYNC: Final[dict[str, Callable[[str], AbstractContextManager[Query]]]] = {
-    "bare socket": bare_socket,
-    "bare httpx": bare_httpx,
-    "generated client": generated,
-    "metastudio": ours,
-    "official SDK": official,
+def _official_signs() -> Signs:
+    from huaweicloudsdkcore.auth.credentials import BasicCredentials
+    from huaweicloudsdkcore.sdk_request import SdkRequest
+    from huaweicloudsdkcore.signer.signer import Signer
+
+    signer = Signer(BasicCredentials(AK, SK, PROJECT_ID))
+
+    def sign() -> object:
+        headers = {"Content-Type": "application/json", "X-Project-Id": PROJECT_ID}  # as the SDK has them
+        host = "benchmark.example.com"
+        return signer.sign(SdkRequest("GET", host=host, resource_path=PATH, query_params=[], header_params=headers))
+
+    return sign
+
+
+QUERIES: Final = {"bare httpx": _httpx, "metastudio": _metastudio, "official SDK": _official}
+TASKS: Final = {"bare httpx": _httpx_tasks, "metastudio": _metastudio_tasks, "metastudio, aiohttp": _aiohttp_tasks}
+SIGNATURES: Final = {"metastudio": _signs, "official SDK": _official_signs}
+PROGRAMS: Final = {
+    "bare httpx": f"""import sys, httpx
+with httpx.Client() as client:
+    client.get(sys.argv[1] + {PATH!r}).json()""",
+    "metastudio": f"""import sys
+from metastudio import Credentials, MetaStudio
+with MetaStudio(endpoint=sys.argv[1], project_id={PROJECT_ID!r}, credentials=Credentials({AK!r}, {SK!r})) as studio:
+    studio.short_jobs.show({JOB_ID!r})""",
+    "official SDK": f"""import sys
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkmetastudio.v1 import MetaStudioClient, ShowShortJobRequest
+credentials = BasicCredentials({AK!r}, {SK!r}, {PROJECT_ID!r})
+client = MetaStudioClient.new_builder().with_credentials(credentials).with_endpoint(sys.argv[1]).build()
+client.show_short_job(ShowShortJobRequest(job_id={JOB_ID!r}))""",
 }
-ASYNC: Final[dict[str, Callable[[str], AbstractAsyncContextManager[AsyncQuery]]]] = {
-    "bare async httpx": async_httpx,
-    "metastudio async": async_ours,
-    "metastudio async, aiohttp": async_ours_aiohttp,
-}
-_WARM_UP: Final = 2  # queries of each thread or task, before each measurement: connections that stood idle are reopened
-
-
-def _serve(run: Callable[[int, int], object]) -> None:
-    for line in sys.stdin:
-        at_once, queries = map(int, line.split())
-        run(at_once, _WARM_UP)
-        started, cpu = time.perf_counter(), time.process_time()
-        run(at_once, queries // at_once)
-        print(time.perf_counter() - started, time.process_time() - cpu, flush=True)
-
-
-def _serve_sync(name: str, url: str) -> None:
-    with SYNC[name](url) as query, ThreadPoolExecutor(MAX_THREADS) as pool:
-
-        def repeated(times: int) -> None:
-            for _ in range(times):
-                query()
-
-        def in_threads(threads: int, times: int) -> None:
-            if threads == 1:
-                repeated(times)
-            else:
-                list(pool.map(repeated, [times] * threads))
-
-        _serve(in_threads)
-
-
-def _serve_async(name: str, url: str) -> None:
-    with asyncio.Runner() as runner:
-        client = ASYNC[name](url)
-        query = runner.run(client.__aenter__())
-
-        async def repeated(times: int) -> None:
-            for _ in range(times):
-                await query()
-
-        async def in_tasks(tasks: int, times: int) -> None:
-            await asyncio.gather(*(repeated(times) for _ in range(tasks)))
-
-        _serve(lambda tasks, times: runner.run(in_tasks(tasks, times)))
-        runner.run(client.__aexit__(None, None, None))
-
-
-if __name__ == "__main__":
-    (_serve_sync if sys.argv[1] in SYNC else _serve_async)(*sys.argv[1:])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from .keys import JOB_ID
+from .contestants import JOB_ID
 
 _METRIC: Final = {
     "expected": "30-100",

@@ -7,10 +7,10 @@ from typing import Final
 import httpx
 
 from . import gateway, signing, validation
-from .credentials import Credentials, CredentialsSource
-from .errors import ConfigurationError, CredentialsError, HuaweiCloudError
+from .credentials import Credentials, CredentialsSource, call_source
+from .errors import ConfigurationError
 from .flow import SteppedAuth, Steps
-from .key_guard import KeyGuard, guard_of
+from .key_guard import KeyGuard, guard_of, not_sent
 from .log import log
 from .request import body, sign
 
@@ -80,21 +80,14 @@ class AkSkAuth(SteppedAuth):
     def _current_credentials(self) -> Credentials:
         if isinstance(self._credentials, Credentials):
             return self._credentials
-        try:
-            credentials = self._credentials()
-        except HuaweiCloudError:
-            raise
-        except Exception as error:
-            raise CredentialsError(f"the credentials callable raised {type(error).__name__}") from error
+        credentials = call_source("credentials", self._credentials)
         if not isinstance(credentials, Credentials):
             raise ConfigurationError(f"the credentials callable returned {type(credentials)}, not Credentials")
         return credentials
 
     def _corrects_clock(self, request: httpx.Request, response: httpx.Response) -> bool:
         """Correct our offset to the endpoint's clock, if that is why it refused; tell whether to send again."""
-        if not response.is_client_error or gateway.gateway_code(gateway.error_code(response.content)) != "0301":
-            return False
-        if (theirs := gateway.http_date(response.headers, "Date")) is None:
+        if not gateway.is_error(response, "0301") or (theirs := gateway.http_date(response.headers, "Date")) is None:
             return False
         signed = datetime.strptime(request.headers["X-Sdk-Date"], signing.DATE_FORMAT).replace(tzinfo=UTC)
         if abs(theirs - signed) <= MAX_CLOCK_DIFFERENCE:
@@ -111,7 +104,7 @@ def _admitted(guard: KeyGuard, request: httpx.Request) -> Steps:
     while (change := guard.enter(request)) is not None:
         refusal = yield change
         if refusal is not None:
-            raise refusal(_REFUSED_BEFORE, request.url)
+            raise not_sent(_REFUSED_BEFORE, request, refusal)
 
 
 def _note(guard: KeyGuard, request: httpx.Request, response: httpx.Response, *, mended: bool) -> None:

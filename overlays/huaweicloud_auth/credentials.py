@@ -1,11 +1,14 @@
 """Access keys, as values that do not show themselves."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import attrs
 
 from . import validation
+from .errors import CredentialsError, HuaweiCloudError
+
+T = TypeVar("T")
 
 
 class Secret(str):
@@ -43,6 +46,20 @@ class Credentials:
         validation.header_value("the SK", sk)
         if security_token is not None:
             validation.header_value("the security token", security_token)
+
+
+def call_source(name: str, source: Callable[[], T]) -> T:
+    """Return what a callable of the user returns.
+
+    Raises:
+        CredentialsError: It failed; its own error is the cause.
+    """
+    try:
+        return source()
+    except HuaweiCloudError:
+        raise
+    except Exception as error:
+        raise CredentialsError(f"the {name} callable raised {type(error).__name__}") from error
 
 
 CredentialsSource: TypeAlias = Credentials | Callable[[], Credentials]

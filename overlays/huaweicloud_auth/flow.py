@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import httpx
 
-from .key_guard import Change, Refusal
+from .key_guard import Change
 
 # Where a request has no limit of its own.
 _WAIT_SECONDS: Final = 120.0
@@ -73,7 +73,7 @@ def _seconds(request: httpx.Request) -> float:
     return _WAIT_SECONDS if seconds is None else min(_WAIT_SECONDS, seconds)
 
 
-def _result(change: Change, timeout: float) -> Refusal | None:
+def _result(change: Change, timeout: float) -> httpx.Response | None:
     try:
         return change.result(timeout)
     except TimeoutError:

@@ -16,7 +16,8 @@ _REFUSAL_WITH_400: Final = "MSS.00010008"
 def error_fields(body: bytes) -> dict[str, Any]:
     """Return the JSON object in the body of an error; an empty one where there is none. Never raises."""
     try:
-        fields = _loads(body)
+        # What is wrong with a message must not cost the code beside it.
+        fields = json.loads(body.decode("utf-8-sig", "replace"), strict=False)
     except (ValueError, RecursionError):  # HTML, nothing, brackets without end
         return {}
     return fields if isinstance(fields, dict) else {}
@@ -32,6 +33,11 @@ def gateway_code(code: str | None) -> str | None:
     """Return the number of a gateway's code, `0301` for `APIGW.0301` (which some pages spell `APIG.0301`), or None."""
     system, _, number = (code or "").partition(".")
     return number if system in {"APIGW", "APIG"} else None
+
+
+def is_error(response: httpx.Response, code: str) -> bool:
+    """Tell whether `response` is an error of the gateway with this number."""
+    return response.is_client_error and gateway_code(error_code(response.content)) == code
 
 
 def is_refusal(response: httpx.Response) -> bool:
@@ -51,11 +57,3 @@ def http_date(headers: httpx.Headers, name: str) -> datetime | None:
     except (KeyError, ValueError, OverflowError):
         return None
     return date if date.year in YEARS else None
-
-
-def _loads(body: bytes) -> object:
-    # What is wrong with a message must not cost us the code beside it.
-    try:
-        return json.loads(body, strict=False)  # control characters
-    except UnicodeDecodeError:
-        return json.loads(body.decode("utf-8", "replace"), strict=False)

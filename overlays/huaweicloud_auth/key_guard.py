@@ -29,16 +29,14 @@ UNPROVEN_AT_ONCE: Final = 3
 LOCK_SECONDS: Final = 300.0
 _REMEMBERED: Final = 1024
 
-#: Why a request must not be sent; built where it is raised, for the request that is not sent.
-Refusal: TypeAlias = Callable[[str, httpx.URL], KeyRefused]
 #: Resolved at the next change: with the refusal that ends those who wait for it, or None.
-Change: TypeAlias = Future[Refusal | None]
+Change: TypeAlias = Future[httpx.Response | None]
 
-
-def refusal_of(response: httpx.Response) -> Refusal:
-    """Return what is kept of a refusal: nothing of its request."""
-    status, headers, content = response.status_code, response.headers, response.content
-    return lambda reason, url: KeyRefused(reason, url, status, headers, content)
+_SHUT: Final = (
+    "Not sent: this key was refused {refusals} times in a row, and more than five refusals lock it. "
+    "Calls go out again in {left:.0f} s, or at once with other credentials"
+)
+_OF_THE_WIRE: Final = {"content-encoding", "content-length", "transfer-encoding"}
 
 
 @attrs.define(eq=False, repr=False)
@@ -50,7 +48,7 @@ class KeyGuard:
     _proven: bool = False
     _refusals: int = 0
     _mended: int = 0
-    _refusal: Refusal | None = None
+    _refusal: httpx.Response | None = None
     _shut_until: float = 0.0
     _under_way: dict[object, asyncio.AbstractEventLoop | None] = attrs.field(factory=dict)
     _change: Change = attrs.field(factory=Future)
@@ -66,15 +64,12 @@ class KeyGuard:
         with self._mutex:
             left = self._shut_until - self.now()
             if self._refusal is not None and left > 0:
-                raise self._refusal(
-                    f"Not sent: this key was refused {self._refusals} times in a row, and more than five refusals lock "
-                    f"it. Calls go out again in {left:.0f} s, or at once with other credentials",
-                    request.url,
-                )
-            self._forget_closed_loops()
+                raise not_sent(_SHUT.format(refusals=self._refusals, left=left), request, self._refusal)
+            # Nobody will ever say how the requests of a closed loop ended.
+            self._under_way = {who: loop for who, loop in self._under_way.items() if not (loop and loop.is_closed())}
             if len(self._under_way) >= (1 if self._refusals else UNPROVEN_AT_ONCE):
                 return self._change
-            self._under_way[id(request)] = _running_loop()
+            self._under_way[id(request)] = asyncio._get_running_loop()  # noqa: SLF001  # it is in asyncio's __all__
             return None
 
     def accepted(self) -> None:
@@ -89,7 +84,7 @@ class KeyGuard:
     def refused(self, response: httpx.Response, *, mended: bool) -> None:
         """Note a refusal; unless its cause was mended, those who wait are refused with it."""
         with self._mutex:
-            self._proven, self._refusal = False, refusal_of(response)
+            self._proven, self._refusal = False, _without_request(response)
             self._refusals += 1
             self._mended += mended
             if self._refusals - self._mended >= MAX_REFUSALS or self._refusals >= LAST_REFUSAL:
@@ -103,13 +98,19 @@ class KeyGuard:
                 del self._under_way[id(request)]
                 self._announce(None)
 
-    def _forget_closed_loops(self) -> None:
-        # Nobody will ever say how their requests ended.
-        self._under_way = {key: loop for key, loop in self._under_way.items() if loop is None or not loop.is_closed()}
-
-    def _announce(self, refusal: Refusal | None) -> None:
+    def _announce(self, refusal: httpx.Response | None) -> None:
         change, self._change = self._change, Future()
         change.set_result(refusal)
+
+
+def not_sent(reason: str, request: httpx.Request, refusal: httpx.Response) -> KeyRefused:
+    """Return the error for a request that is not sent; it keeps no header of it."""
+    return KeyRefused(reason, request=httpx.Request(request.method, request.url), response=refusal)
+
+
+def _without_request(response: httpx.Response) -> httpx.Response:
+    headers = [(name, value) for name, value in response.headers.items() if name not in _OF_THE_WIRE]
+    return httpx.Response(response.status_code, headers=headers, content=response.content)
 
 
 _guards: Final[dict[bytes, KeyGuard]] = {}
@@ -122,10 +123,3 @@ def guard_of(credentials: Credentials, endpoint: bytes) -> KeyGuard:
     while len(_guards) >= _REMEMBERED and key not in _guards:
         _guards.pop(next(iter(_guards)), None)
     return _guards.setdefault(key, KeyGuard())
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -11,7 +11,6 @@ from .credentials import Credentials
 
 #: With `X-Sdk-*`, all that is signed.
 _SIGNED: Final = {"host", "content-type", "x-project-id", "x-domain-id", "x-security-token", "x-app-userid"}
-_HASH_OF_NOTHING: Final = signing.hash_hex(b"")
 
 
 def sign(request: httpx.Request, credentials: Credentials, project_id: str | None, now: datetime) -> str:
@@ -32,7 +31,7 @@ def sign(request: httpx.Request, credentials: Credentials, project_id: str | Non
     if payload is None:
         headers["X-Sdk-Content-Sha256"] = values["x-sdk-content-sha256"] = signing.UNSIGNED_PAYLOAD
     signed_headers = sorted(values)
-    payload_hash = values.get("x-sdk-content-sha256") or (signing.hash_hex(payload) if payload else _HASH_OF_NOTHING)
+    payload_hash = values.get("x-sdk-content-sha256") or signing.hash_hex(payload or b"")
     target = request.url.raw_path.decode("ascii")
     canonical = signing.canonical_request(request.method, target, values, signed_headers, payload_hash)
     signature = signing.signature(credentials.sk, signing.string_to_sign(canonical, date))

@@ -8,15 +8,13 @@ The rules are Huawei Cloud's "AK/SK signing and authentication" for API Gateway.
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from string import ascii_letters, digits
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 ALGORITHM: Final = "SDK-HMAC-SHA256"
 DATE_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
-
-_AS_THEY_ARE: Final = (ascii_letters + digits + "-._~/").encode()  # in a path
 
 
 def canonical_request(
@@ -39,7 +37,8 @@ def canonical_request(
 
 def string_to_sign(canonical: str, date: str) -> str:
     """Return the string to sign; `date` is the value of `X-Sdk-Date`, UTC in `DATE_FORMAT`."""
-    return f"{ALGORITHM}\n{date}\n{hash_hex(_wire_bytes(canonical))}"
+    # A header's bytes that are not UTF-8 are carried through `str` as surrogates.
+    return f"{ALGORITHM}\n{date}\n{hash_hex(canonical.encode('utf-8', 'surrogateescape'))}"
 
 
 def signature(sk: str, to_sign: str) -> str:
@@ -57,9 +56,9 @@ def hash_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@lru_cache(maxsize=1024)  # who waits for a job signs its path many times
 def _canonical_path(path: str) -> str:
-    nothing_to_encode = not path.encode().translate(None, _AS_THEY_ARE)  # a third of a regular expression's time
-    encoded = path if nothing_to_encode else "/".join(map(_reencoded, path.split("/")))
+    encoded = "/".join(map(_reencoded, path.split("/")))
     return encoded if encoded.endswith("/") else encoded + "/"
 
 
@@ -72,8 +71,3 @@ def _canonical_query(query: str) -> str:
 
 def _reencoded(text: str) -> str:
     return quote(unquote_to_bytes(text), safe="")
-
-
-def _wire_bytes(text: str) -> bytes:
-    # A header's bytes that are not UTF-8 are carried through `str` as surrogates.
-    return text.encode("utf-8", "surrogateescape")

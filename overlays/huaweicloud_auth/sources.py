@@ -5,9 +5,7 @@ Names and file are the official SDK's.
 
 import configparser
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from .credentials import Credentials, Secret
@@ -47,7 +45,7 @@ def variable(name: str) -> str | None:
 
 def secret_variable(name: str) -> Secret | None:
     """Return an environment variable that holds a secret."""
-    return Secret(os.environ[name]) if os.environ.get(name) else None
+    return Secret(os.environ[name]) if variable(name) else None
 
 
 def environment_credentials() -> Credentials | None:
@@ -64,7 +62,7 @@ class Profile(NamedTuple):
     """Section `[basic]` of the profile file; `note` says why it holds nothing."""
 
     path: Path
-    settings: Mapping[str, str] = MappingProxyType({})
+    settings: dict[str, str]
     note: str = "no ak and no sk in section [basic]"
 
     def credentials(self) -> Credentials | None:
@@ -93,7 +91,7 @@ def profile() -> Profile:
         parser.read_string(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         if not named:
-            return Profile(path, note="no such file")
+            return Profile(path, {}, "no such file")
         failure = ConfigurationError(f"HUAWEICLOUD_SDK_CREDENTIALS_FILE names {path}, which is not there")
     except OSError as error:
         failure = ConfigurationError(f"cannot read {path}: {error.strerror}")
@@ -103,16 +101,14 @@ def profile() -> Profile:
         )
     else:
         if not parser.has_section("basic"):
-            return Profile(path, note="no section [basic]")
+            return Profile(path, {}, "no section [basic]")
         settings = parser.items("basic")
         return Profile(path, {name: value if name in _SHOWN else Secret(value) for name, value in settings})
     raise failure
 
 
 def _pair(ak: str | None, sk: str | None, token: str | None, ak_name: str, sk_name: str) -> Credentials | None:
-    if not ak and not sk:
-        return None
-    if not ak or not sk:
+    if bool(ak) != bool(sk):
         there, missing = (ak_name, sk_name) if ak else (sk_name, ak_name)
         raise ConfigurationError(f"{there} is set but {missing} is not: set both, or neither")
-    return Credentials(ak, sk, token or None)
+    return Credentials(ak, sk, token or None) if ak and sk else None

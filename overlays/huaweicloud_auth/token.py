@@ -5,8 +5,8 @@ from collections.abc import Callable
 import httpx
 
 from . import gateway, validation
-from .credentials import Secret
-from .errors import ConfigurationError, CredentialsError, HuaweiCloudError
+from .credentials import Secret, call_source
+from .errors import ConfigurationError
 from .flow import SteppedAuth, Steps
 from .log import log
 from .request import body
@@ -38,25 +38,17 @@ class TokenAuth(SteppedAuth):
         validation.refuse_plain_http(request)
         request.headers["X-Auth-Token"] = self._current_token()
         response: httpx.Response = yield request
-        if callable(self._token) and _must_be_renewed(response) and body(request) is not None:
+        if callable(self._token) and gateway.is_error(response, "0307") and body(request) is not None:
             log.warning("The token had to be renewed: sent again with the one that the callable returns now")
             request.headers["X-Auth-Token"] = self._current_token()
             yield request
 
     def _current_token(self) -> str:
-        if isinstance(self._token, str):
-            return self._token
-        try:
-            token = _secret(self._token())
-        except HuaweiCloudError:
-            raise
-        except Exception as error:
-            raise CredentialsError(f"the token callable raised {type(error).__name__}") from error
+        source = self._token
+        if isinstance(source, str):
+            return source
+        token = call_source("token", lambda: _secret(source()))
         return validation.header_value("the token from the callable", token)
-
-
-def _must_be_renewed(response: httpx.Response) -> bool:
-    return response.is_client_error and gateway.gateway_code(gateway.error_code(response.content)) == "0307"
 
 
 def _secret(token: object) -> Secret:

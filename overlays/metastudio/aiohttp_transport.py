@@ -5,7 +5,7 @@ It takes about half of the CPU time of our own connections upon httpx; see docs/
 
 import ssl
 from collections.abc import AsyncIterator
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 import httpx
@@ -55,7 +55,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 chunked=True if content and "Transfer-Encoding" in request.headers else None,
                 skip_auto_headers=None if request.method == "GET" else ("Content-Type",),  # else added late, to a POST
                 allow_redirects=False,
-                timeout=_timeout(limits.get("pool"), limits.get("connect"), limits.get("read")),
+                timeout=aiohttp.ClientTimeout(
+                    connect=limits.get("pool"), sock_connect=limits.get("connect"), sock_read=limits.get("read")
+                ),
                 middlewares=(partial(_send_as_given, request),),
             )
         except (TimeoutError, aiohttp.ClientError) as error:
@@ -92,11 +94,6 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._response.close()
-
-
-@lru_cache(maxsize=16)
-def _timeout(pool: float | None, connect: float | None, read: float | None) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(connect=pool, sock_connect=connect, sock_read=read)
 
 
 async def _send_as_given(

@@ -84,7 +84,7 @@ class _Stream(httpx.AsyncByteStream):
         self, pool: AsyncioTransport, connection: httpx.AsyncHTTPTransport, stream: httpx.AsyncByteStream
     ) -> None:
         self._pool, self._connection, self._stream = pool, connection, stream
-        self._is_whole = self._is_closed = False
+        self._is_whole = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for part in self._stream:
@@ -92,9 +92,6 @@ class _Stream(httpx.AsyncByteStream):
         self._is_whole = True
 
     async def aclose(self) -> None:
-        if self._is_closed:
-            return
-        self._is_closed = True
         try:
             await self._stream.aclose()
         finally:

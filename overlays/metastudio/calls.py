@@ -4,7 +4,7 @@ import asyncio
 import random as random_numbers
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 import attrs
 import httpx
@@ -14,20 +14,11 @@ from metastudio_client import Client
 from . import validation
 from .errors import MetaStudioError, validation_error
 from .log import log
-from .retries import FIRST_DELAY, MAX_DELAY, MAX_RETRY_AFTER, Repeat, repeat, retry_after
+from .retries import MAX_RETRY_AFTER, backoff, may_repeat, retry_after
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
-_IDEMPOTENT: Final = {"get", "head", "put", "delete"}
 _MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)  # what generated code raises
-
-
-class Operation(Protocol[T_co]):
-    """A generated function whose arguments are given, but for its client."""
-
-    def __call__(self, *, client: Client) -> T_co:
-        """Send the request with `client`."""
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -37,7 +28,7 @@ class Call:
     Attributes:
         max_retries: How many attempts may follow the first.
         total_timeout: Seconds for all of them.
-        repeatable: Whether it may be executed twice. A GET, PUT or DELETE may in any case.
+        repeatable: Whether a POST may be executed twice; any other method may in any case.
         made: How many attempts have failed.
     """
 
@@ -60,10 +51,8 @@ class Call:
         """Return what httpx is told of the next attempt: no phase of it takes longer than what is left for the call."""
         left = max(self.seconds_left(), 0.001)
         phases = {phase: left if limit is None else min(limit, left) for phase, limit in timeout.as_dict().items()}
-        return {
-            "timeout": httpx.Timeout(**phases),
-            "extensions": {"attempt": self.made + 1, "seconds_left": self.seconds_left},
-        }
+        extensions = {"attempt": self.made + 1, "seconds_left": self.seconds_left}
+        return {"timeout": httpx.Timeout(**phases), "extensions": extensions}
 
     def delay(self, error: MetaStudioError, method: str) -> float:
         """Return the seconds to wait before the next attempt.
@@ -72,13 +61,10 @@ class Call:
             MetaStudioError: `error` itself, if no other attempt follows.
         """
         self.made += 1
-        may = repeat(error)
-        repeatable = self.repeatable or method in _IDEMPOTENT
-        if self.made > self.max_retries or may is Repeat.NEVER or (may is Repeat.IF_IDEMPOTENT and not repeatable):
+        if self.made > self.max_retries or not may_repeat(error, idempotent=self.repeatable or method != "post"):
             raise error
         asked = retry_after(error)
-        # Full jitter: clients that failed together do not come back together.
-        delay = self.random() * min(MAX_DELAY, FIRST_DELAY * 2 ** min(self.made - 1, 20)) if asked is None else asked
+        delay = backoff(self.made, self.random()) if asked is None else asked
         if delay > MAX_RETRY_AFTER or delay >= self.seconds_left():
             raise error
         log.warning("Attempt %d failed, the next one follows in %.2f s: %s", self.made, delay, error)
@@ -86,18 +72,35 @@ class Call:
 
 
 class _Attempt:
-    """What a generated function has for its client in one attempt; it adds the call's limits to the request.
+    """The client that a generated function gets for one attempt: it adds the call's limits to the request.
 
     As a context manager it keeps what generated code raises on a wrong shape, for `outcome`.
     """
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, http: httpx.Client | httpx.AsyncClient, call: Call) -> None:
+        self._http, self._call = http, call
         self._response: httpx.Response | None = None
         self._misshapen: BaseException | None = None
         self.method = ""
         self.result: object = None
         self.client = cast("Client", self)  # it has all that generated functions use
+
+    def get_httpx_client(self) -> Self:
+        return self
+
+    get_async_httpx_client = get_httpx_client
+
+    def request(self, method: str, **options: Any) -> Any:
+        self.method = method
+        response = self._http.request(method, **options, **self._call.limits(self._http.timeout))
+        return self._keep(response) if isinstance(response, httpx.Response) else self._keep_later(response)
+
+    def _keep(self, response: httpx.Response) -> httpx.Response:
+        self._response = response
+        return response
+
+    async def _keep_later(self, response: Awaitable[httpx.Response]) -> httpx.Response:
+        return self._keep(await response)
 
     def __enter__(self) -> None: ...
 
@@ -108,7 +111,7 @@ class _Attempt:
         return True
 
     def outcome(self, returns: type[T]) -> T:
-        """Return the result, if the contract promises a `returns`; where it promises no content, any 2xx is good.
+        """Return the result, if it is a `returns`; where the contract promises no content (`NoneType`), return None.
 
         Raises:
             APIResponseValidationError: It is something else.
@@ -118,92 +121,55 @@ class _Attempt:
         state = getattr(self.result, "state", None)  # of an open enum, which the generator lets anything into
         if isinstance(self.result, returns) and (state is None or isinstance(state, str)):
             return self.result
-        if self._response is None:  # no generated function
-            raise TypeError(f"{type(self.result).__name__} is not a {returns.__name__}")
-        raise validation_error(
-            self._response, "the response does not have the shape of the contract"
-        ) from self._misshapen
+        reason = "the response does not have the shape of the contract"
+        raise validation_error(cast("httpx.Response", self._response), reason) from self._misshapen
 
 
-class _SyncAttempt(_Attempt):
-    def __init__(self, http: httpx.Client, call: Call) -> None:
-        super().__init__(call)
-        self._http = http
+@attrs.define(eq=False, repr=False)
+class _Caller:
+    """The limits of a client's calls.
 
-    def get_httpx_client(self) -> Self:
-        return self
-
-    def request(self, method: str, **options: Any) -> httpx.Response:
-        self.method = method
-        self._response = self._http.request(method, **options, **self._call.limits(self._http.timeout))
-        return self._response
-
-
-class _AsyncAttempt(_Attempt):
-    def __init__(self, http: httpx.AsyncClient, call: Call) -> None:
-        super().__init__(call)
-        self._http = http
-
-    def get_async_httpx_client(self) -> Self:
-        return self
-
-    async def request(self, method: str, **options: Any) -> httpx.Response:
-        self.method = method
-        self._response = await self._http.request(method, **options, **self._call.limits(self._http.timeout))
-        return self._response
-
-
-@attrs.frozen
-class Limits:
-    """What bounds the calls of a client: `max_retries` follow the first attempt, within `total_timeout` seconds."""
+    Attributes:
+        max_retries: How many attempts may follow the first one of a call.
+        total_timeout: Seconds for a call.
+        clock: Seconds, from any moment on.
+    """
 
     max_retries: int
     total_timeout: float
-
-
-class _Caller:
-    """What both loops share: a new call, with the client's limits where no others are given."""
-
     clock: Callable[[], float]
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
 
     def new(
         self, max_retries: int | None = None, total_timeout: float | None = None, *, repeatable: bool = False
     ) -> Call:
-        """Return a new call.
-
-        Args:
-            max_retries: Instead of the client's.
-            total_timeout: Instead of the client's.
-            repeatable: Whether the operation may be executed twice although it is a POST.
-        """
-        retries = self._limits.max_retries if max_retries is None else validation.count("max_retries", max_retries)
-        total = (
-            self._limits.total_timeout if total_timeout is None else validation.number("total_timeout", total_timeout)
-        )
+        """Return a new call, with the client's limits where no others are given."""
+        retries = self.max_retries if max_retries is None else validation.count("max_retries", max_retries)
+        total = self.total_timeout if total_timeout is None else validation.number("total_timeout", total_timeout)
         return Call(max_retries=retries, total_timeout=total, clock=self.clock, repeatable=repeatable)
 
     def within(self, seconds: float, max_retries: int | None = None) -> Call:
         """Return a new call that takes no longer than `seconds`."""
-        return self.new(max_retries, max(0.001, min(self._limits.total_timeout, seconds)))
+        return self.new(max_retries, max(0.001, min(self.total_timeout, seconds)))
 
 
+@attrs.define(eq=False, repr=False)
 class Caller(_Caller):
     """Runs the calls of `MetaStudio`."""
 
-    clock: Callable[[], float] = staticmethod(time.monotonic)
-    sleep: Callable[[float], None] = staticmethod(time.sleep)
+    http: httpx.Client
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
-    def __init__(self, http: httpx.Client, limits: Limits) -> None:
-        super().__init__(limits)
-        self._http = http
+    def run(self, operation: Callable[..., object], returns: type[T], call: Call) -> T:
+        """Run `operation` until it returns a `returns`, or until `call` has no attempt left.
 
-    def run(self, operation: Operation[object], returns: type[T], call: Call) -> T:
-        """Run `operation` until it returns a `returns` (`NoneType`: no content), or `call` has no attempt left."""
+        Args:
+            operation: A generated function whose arguments are given, but for its client.
+            returns: What the contract promises; `NoneType` where it promises no content.
+            call: Its limits.
+        """
         while True:
-            attempt = _SyncAttempt(self._http, call)
+            attempt = _Attempt(self.http, call)
             try:
                 with attempt:
                     attempt.result = operation(client=attempt.client)
@@ -213,24 +179,18 @@ class Caller(_Caller):
             self.sleep(delay)
 
 
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
-
-
+@attrs.define(eq=False, repr=False)
 class AsyncCaller(_Caller):
     """Runs the calls of `AsyncMetaStudio`. Time is the event loop's."""
 
-    clock: Callable[[], float] = staticmethod(_loop_time)
-    sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
+    http: httpx.AsyncClient
+    clock: Callable[[], float] = lambda: asyncio.get_running_loop().time()
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    def __init__(self, http: httpx.AsyncClient, limits: Limits) -> None:
-        super().__init__(limits)
-        self._http = http
-
-    async def run(self, operation: Operation[Awaitable[object]], returns: type[T], call: Call) -> T:
+    async def run(self, operation: Callable[..., Awaitable[object]], returns: type[T], call: Call) -> T:
         """Run `operation`; as `Caller.run`."""
         while True:
-            attempt = _AsyncAttempt(self._http, call)
+            attempt = _Attempt(self.http, call)
             try:
                 with attempt:
                     attempt.result = await operation(client=attempt.client)

@@ -1,6 +1,7 @@
 """`MetaStudio` and `AsyncMetaStudio`: where the configuration is validated and the resources hang."""
 
 import ssl
+from collections.abc import Callable
 from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
 import httpx
@@ -12,15 +13,17 @@ from metastudio_client import Client
 from . import validation
 from ._version import __version__
 from .asyncio_transport import AsyncioTransport
-from .calls import AsyncCaller, Caller, Limits
+from .calls import AsyncCaller, Caller
 from .errors import ConfigurationError, printable
-from .http_clients import AsyncClient, HttpSettings, SyncClient
+from .http_clients import AsyncClient, InTime, SyncClient
 from .proxies import environment_proxy
 from .short_jobs import AsyncShortJobs, ShortJobs
 
 #: The regions of the contract; for another one, give its endpoint.
 Region: TypeAlias = Literal["cn-north-4", "cn-east-3", "ap-southeast-3"]
-REGIONS: Final[tuple[Region, ...]] = get_args(Region)
+
+# A response is about a kilobyte: not worth compressing.
+_HEADERS: Final = {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"}
 
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 Proxy: TypeAlias = str | httpx.Proxy | None
@@ -59,7 +62,7 @@ class _Studio(Generic[TransportT]):
                 `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, with `HUAWEICLOUD_SDK_SECURITY_TOKEN` for temporary keys;
                 or the profile file.
             auth: An `AkSkAuth`, `TokenAuth` or any `httpx.Auth`, instead of `credentials`; or `METASTUDIO_AUTH_TOKEN`.
-            app_user_id: Sent as `X-App-UserId` with every call: the ID of your own user, in printable ASCII.
+            app_user_id: Sent as `X-App-UserId` with every call: the ID of your own user.
             timeout: Seconds for each phase of one attempt (connect, write, read), or an `httpx.Timeout`.
             max_retries: How many attempts may follow the first one of a call.
             total_timeout: Seconds for a call with its retries.
@@ -68,37 +71,24 @@ class _Studio(Generic[TransportT]):
             transport: As in httpx; `verify` and proxies are then the transport's business.
 
         Raises:
-            ConfigurationError: Something is missing or malformed; the message says what to set.
+            ConfigurationError: Something is missing or malformed.
         """
         base_url = _endpoint(region, endpoint)
         if proxy is not None and transport is not None:
             raise ConfigurationError("give proxy or transport, not both: the transport decides on proxies")
         self.project_id = _project_id(project_id)
-        if app_user_id is not None:
-            validation.header_value("app_user_id", app_user_id)
-        limits = Limits(validation.count("max_retries", max_retries), validation.number("total_timeout", total_timeout))
-        auth = _auth(credentials, auth, self.project_id)
-        settings = HttpSettings(base_url, auth, f"metastudio/{__version__}", _timeout(timeout))
+        self._app_user_id = None if app_user_id is None else validation.header_value("app_user_id", app_user_id)
+        retries, total = validation.count("max_retries", max_retries), validation.number("total_timeout", total_timeout)
+        self._limits = retries, total
+        self._auth = _auth(credentials, auth, self.project_id)
+        if not isinstance(timeout, httpx.Timeout):
+            timeout = httpx.Timeout(validation.number("timeout", timeout))
+        self._timeout = timeout
         self.client = Client(base_url)
-        self._open(settings, transport or self._connected(base_url, verify, proxy), limits, app_user_id)
+        self._open(base_url, transport or _usable(self._new_transport, base_url, verify, proxy))
 
-    def _connected(self, base_url: str, verify: Verify, proxy: Proxy) -> TransportT:
-        """Return the transport to the one endpoint that there is; its proxy is found out here, once."""
-        try:
-            return self._new_transport(verify, environment_proxy(httpx.URL(base_url)) if proxy is None else proxy)
-        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-            failure = ConfigurationError(
-                "a proxy, or what TLS is to be verified with, cannot be used (arguments verify and proxy; HTTPS_PROXY, "
-                f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR): {type(error).__name__}: {error}"
-            )
-        raise failure  # outside the except block: httpx's own traceback has the URL, and in it perhaps a password
-
-    def _new_transport(self, verify: Verify, proxy: Proxy) -> TransportT:
-        raise NotImplementedError
-
-    def _open(self, settings: HttpSettings, transport: TransportT, limits: Limits, app_user_id: str | None) -> None:
-        """Make the httpx client, and the resources upon it."""
-        raise NotImplementedError
+    _new_transport: Callable[[Verify, Proxy], TransportT]
+    _open: Callable[[str, TransportT], None]
 
 
 class MetaStudio(_Studio[httpx.BaseTransport]):
@@ -109,12 +99,12 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
     def _new_transport(self, verify: Verify, proxy: Proxy) -> httpx.BaseTransport:
         return httpx.HTTPTransport(verify=verify, proxy=proxy)
 
-    def _open(
-        self, settings: HttpSettings, transport: httpx.BaseTransport, limits: Limits, app_user_id: str | None
-    ) -> None:
-        self._http = SyncClient(settings, transport)
+    def _open(self, base_url: str, transport: httpx.BaseTransport) -> None:
+        self._http = SyncClient(
+            base_url=base_url, auth=self._auth, headers=_HEADERS, timeout=self._timeout, transport=InTime(transport)
+        )
         self.client.set_httpx_client(self._http)
-        self.short_jobs = ShortJobs(Caller(self._http, limits), self.project_id, app_user_id)
+        self.short_jobs = ShortJobs(Caller(*self._limits, http=self._http), self.project_id, self._app_user_id)
 
     def close(self) -> None:
         """Close the connections."""
@@ -135,12 +125,14 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
     def _new_transport(self, verify: Verify, proxy: Proxy) -> httpx.AsyncBaseTransport:
         return AsyncioTransport(verify, proxy)
 
-    def _open(
-        self, settings: HttpSettings, transport: httpx.AsyncBaseTransport, limits: Limits, app_user_id: str | None
-    ) -> None:
-        self._http = AsyncClient(settings, transport)
+    def _open(self, base_url: str, transport: httpx.AsyncBaseTransport) -> None:
+        self._http = AsyncClient(
+            base_url=base_url, auth=self._auth, headers=_HEADERS, timeout=self._timeout, transport=transport
+        )
         self.client.set_async_httpx_client(self._http)
-        self.short_jobs = AsyncShortJobs(AsyncCaller(self._http, limits), self.project_id, app_user_id)
+        self.short_jobs = AsyncShortJobs(
+            AsyncCaller(*self._limits, http=self._http), self.project_id, self._app_user_id
+        )
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -153,6 +145,18 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
         await self.aclose()
 
 
+def _usable(new: Callable[[Verify, Proxy], TransportT], base_url: str, verify: Verify, proxy: Proxy) -> TransportT:
+    """Return a transport to the one endpoint that there is; its proxy is found out here, once."""
+    try:
+        return new(verify, environment_proxy(httpx.URL(base_url)) if proxy is None else proxy)
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        failure = ConfigurationError(
+            "a proxy, or what TLS is to be verified with, cannot be used (arguments verify and proxy; HTTPS_PROXY, "
+            f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR): {type(error).__name__}: {error}"
+        )
+    raise failure  # outside the except block: httpx's own traceback has the URL, and in it perhaps a password
+
+
 def _endpoint(region: str | None, endpoint: str | None) -> str:
     if region is not None and endpoint is not None:
         raise ConfigurationError("give region or endpoint, not both")
@@ -161,13 +165,12 @@ def _endpoint(region: str | None, endpoint: str | None) -> str:
         region = sources.variable("METASTUDIO_REGION")
     if endpoint is not None:
         return validation.endpoint(endpoint)
+    known = ", ".join(get_args(Region))
     if region is None:
-        raise ConfigurationError(f"no region: pass region=… or set METASTUDIO_REGION (one of {', '.join(REGIONS)})")
-    if region not in REGIONS:
-        raise ConfigurationError(
-            f"unknown region {printable(repr(region), 60)}: it is one of {', '.join(REGIONS)}; for another one pass "
-            "endpoint=… or set METASTUDIO_ENDPOINT"
-        )
+        raise ConfigurationError(f"no region: pass region=… or set METASTUDIO_REGION (one of {known})")
+    if region not in get_args(Region):
+        other = f"unknown region {printable(repr(region), 60)}: it is one of {known}"
+        raise ConfigurationError(f"{other}; for another one pass endpoint=… or set METASTUDIO_ENDPOINT")
     return f"https://metastudio.{region}.myhuaweicloud.com"
 
 
@@ -195,9 +198,3 @@ def _auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, projec
         return TokenAuth(token)
     looked_at = ("the arguments credentials and auth (not given)", "METASTUDIO_AUTH_TOKEN (not set)")
     return AkSkAuth(sources.find_credentials(*looked_at), project_id)
-
-
-def _timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
-    if isinstance(timeout, httpx.Timeout):
-        return timeout
-    return httpx.Timeout(validation.number("timeout", timeout))

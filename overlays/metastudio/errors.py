@@ -10,27 +10,11 @@ import attrs
 import httpx
 
 from huaweicloud_auth import gateway
-from huaweicloud_auth.errors import ConfigurationError, CredentialsError, HuaweiCloudError, KeyRefused, printable
+from huaweicloud_auth.errors import ConfigurationError as ConfigurationError
+from huaweicloud_auth.errors import CredentialsError as CredentialsError
+from huaweicloud_auth.errors import HuaweiCloudError, KeyRefused
+from huaweicloud_auth.errors import printable as printable
 from metastudio_client.models import ShortJob
-
-__all__ = [
-    "APIConnectionError",
-    "APIResponseValidationError",
-    "APIStatusError",
-    "APITimeoutError",
-    "AuthenticationError",
-    "BadRequestError",
-    "ConfigurationError",
-    "CredentialsError",
-    "InternalServerError",
-    "MetaStudioError",
-    "NotFoundError",
-    "PermissionDeniedError",
-    "RateLimitError",
-    "ShortJobFailed",
-    "WaitTimeout",
-    "printable",
-]
 
 #: The root of the tree by its second name; it is never raised itself.
 MetaStudioError = HuaweiCloudError
@@ -147,7 +131,7 @@ class WaitTimeout(MetaStudioError):  # noqa: N818  # as the standard library's n
     Attributes:
         job_id: The job.
         timeout: The seconds that were waited.
-        job: The last answer, or None where there was none.
+        job: The last response, or None where there was none.
     """
 
     job_id: str
@@ -155,7 +139,7 @@ class WaitTimeout(MetaStudioError):  # noqa: N818  # as the standard library's n
     job: ShortJob | None
 
     def __str__(self) -> str:
-        last = "there was no answer" if self.job is None else f"its last state was {self.job.state or 'not given'}"
+        last = "there was no response" if self.job is None else f"its last state was {self.job.state or 'not given'}"
         return printable(f"short job {self.job_id} did not finish within {self.timeout:g} s; {last}")
 
 
@@ -167,10 +151,7 @@ _CLASS_BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
     429: RateLimitError,
 }
 # Codes that say more than the status they come with.
-_CLASS_BY_CODE: Final[dict[str, type[APIStatusError]]] = {
-    "MSS.00010008": AuthenticationError,
-    "MSS.00010009": PermissionDeniedError,
-}
+_CLASS_BY_CODE: Final = {"MSS.00010008": AuthenticationError, "MSS.00010009": PermissionDeniedError}
 # What to do about the codes that users meet.
 _HINTS: Final[dict[str, str]] = {
     "APIGW.0301": "Check the key pair, that it belongs to this project and region, and the clock; `metastudio sign` "
@@ -190,15 +171,9 @@ def status_error(response: httpx.Response) -> APIStatusError:
     code = _text(fields.get("error_code"))
     fallback = InternalServerError if status >= 500 else APIStatusError
     error_class = _CLASS_BY_CODE.get(code or "") or _CLASS_BY_STATUS.get(status, fallback)
-    return error_class(
-        status,
-        code,
-        _text(fields.get("error_msg")),
-        _text(fields.get("request_id")) or response.headers.get("X-Request-Id"),
-        response.headers,
-        body,
-        _HINTS.get((code or "").replace("APIG.", "APIGW.")),
-    )
+    message, hint = _text(fields.get("error_msg")), _HINTS.get((code or "").replace("APIG.", "APIGW."))
+    request_id = _text(fields.get("request_id")) or response.headers.get("X-Request-Id")
+    return error_class(status, code, message, request_id, response.headers, body, hint)
 
 
 def refusal_error(refused: KeyRefused) -> APIStatusError:

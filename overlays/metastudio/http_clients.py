@@ -11,20 +11,12 @@ from functools import cached_property, lru_cache
 from time import perf_counter
 from typing import Any, Final, cast
 
-import attrs
 import httpx
 
 from huaweicloud_auth import KeyRefused
+from huaweicloud_auth.errors import printable
 
-from .errors import (
-    APIConnectionError,
-    APITimeoutError,
-    MetaStudioError,
-    printable,
-    refusal_error,
-    status_error,
-    validation_error,
-)
+from . import errors
 from .log import log
 
 _LATE: Final = "the response was not complete when the time was up"
@@ -37,36 +29,16 @@ class _NoCookies(httpx.Cookies):
         pass
 
 
-@attrs.frozen
-class HttpSettings:
-    """What httpx clients are made with, besides a transport."""
-
-    base_url: str
-    auth: httpx.Auth
-    user_agent: str
-    timeout: httpx.Timeout
-
-
 class SyncClient(httpx.Client):
     """`httpx.Client` with the border around `send`."""
 
     cookies: Any = cached_property(lambda _: _NoCookies())
 
-    def __init__(self, settings: HttpSettings, transport: httpx.BaseTransport) -> None:
-        super().__init__(
-            base_url=settings.base_url,
-            auth=settings.auth,
-            headers=_headers(settings.user_agent),
-            timeout=settings.timeout,
-            transport=_InTime(transport),
-            trust_env=False,
-        )
-        del self.headers["Connection"]  # HTTP/1.1 keeps connections alive unasked
-        self._absolute = _absolute(settings.base_url)
+    _root: Any = cached_property(lambda self: str(self.base_url).rstrip("/"))
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Build a request; the URL of a path is parsed once."""
-        return super().build_request(method, self._absolute(url), **options)
+        return super().build_request(method, _absolute(self._root, url), **options)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that is empty or holds a JSON object, or raise a `MetaStudioError`."""
@@ -85,21 +57,11 @@ class AsyncClient(httpx.AsyncClient):
 
     cookies: Any = cached_property(lambda _: _NoCookies())
 
-    def __init__(self, settings: HttpSettings, transport: httpx.AsyncBaseTransport) -> None:
-        super().__init__(
-            base_url=settings.base_url,
-            auth=settings.auth,
-            headers=_headers(settings.user_agent),
-            timeout=settings.timeout,
-            transport=transport,
-            trust_env=False,
-        )
-        del self.headers["Connection"]  # HTTP/1.1 keeps connections alive unasked
-        self._absolute = _absolute(settings.base_url)
+    _root: Any = cached_property(lambda self: str(self.base_url).rstrip("/"))
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Build a request; the URL of a path is parsed once."""
-        return super().build_request(method, self._absolute(url), **options)
+        return super().build_request(method, _absolute(self._root, url), **options)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that is empty or holds a JSON object, or raise a `MetaStudioError`."""
@@ -117,18 +79,20 @@ class AsyncClient(httpx.AsyncClient):
         raise failure  # as above
 
 
-class _InTime(httpx.BaseTransport):
+class InTime(httpx.BaseTransport):
     """Stops reading a body at the call's deadline: httpx's own limit is for the time between two of its parts."""
 
     def __init__(self, transport: httpx.BaseTransport) -> None:
         self._transport = transport
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`; raises httpx's errors, reading the body too."""
         response = self._transport.handle_request(request)
         response.stream = _InTimeStream(request, cast("httpx.SyncByteStream", response.stream))
         return response
 
     def close(self) -> None:
+        """Close the connections."""
         self._transport.close()
 
 
@@ -147,52 +111,42 @@ class _InTimeStream(httpx.SyncByteStream):
         self._stream.close()
 
 
-def _headers(user_agent: str) -> dict[str, str]:
-    # A response is about a kilobyte: not worth compressing.
-    return {"User-Agent": user_agent, "Accept-Encoding": "identity"}
-
-
 def _seconds_left(request: httpx.Request) -> float | None:
     """Return what is left for the call; None for a request that is not one of a call."""
     seconds_left: Callable[[], float] | None = request.extensions.get("seconds_left")
     return None if seconds_left is None else seconds_left()
 
 
-def _absolute(base_url: str) -> Callable[[httpx.URL | str], httpx.URL]:
-    """Return what makes a URL of a path, and remembers it: who waits for a job asks for it many times."""
-
-    @lru_cache(maxsize=1024)
-    def absolute(url: httpx.URL | str) -> httpx.URL:
-        return httpx.URL(base_url + url if isinstance(url, str) and url.startswith("/") else url)
-
-    return absolute
+@lru_cache(maxsize=1024)
+def _absolute(root: str, url: httpx.URL | str) -> httpx.URL:
+    """Return the URL of a path, parsed once: who waits for a job queries it many times."""
+    return httpx.URL(root + url if isinstance(url, str) and url.startswith("/") else url)
 
 
 def _checked(request: httpx.Request, response: httpx.Response, started: float) -> httpx.Response:
-    if log.isEnabledFor(logging.DEBUG):
-        _debug(request, f"{response.status_code}, request ID {response.headers.get('X-Request-Id')}", started)
+    _debug(request, f"{response.status_code}, request ID {response.headers.get('X-Request-Id')}", started)
     if not response.is_success:
-        raise status_error(response)
+        raise errors.status_error(response)
     if not response.content:  # good where the contract promises nothing; else the call raises
         return response
     try:
         payload = response.json()
     except ValueError:
-        raise validation_error(response, "the response is not JSON") from None
+        raise errors.validation_error(response, "the response is not JSON") from None
     except RecursionError:
-        raise validation_error(response, "the response is nested too deeply") from None
+        raise errors.validation_error(response, "the response is nested too deeply") from None
     if not isinstance(payload, dict):
-        raise validation_error(response, "the response is not a JSON object")
+        raise errors.validation_error(response, "the response is not a JSON object")
     return response
 
 
-def _failure(request: httpx.Request, error: Exception, started: float) -> MetaStudioError:
+def _failure(request: httpx.Request, error: Exception, started: float) -> errors.MetaStudioError:
     """Return our error for one of httpx's or the network's; it keeps neither request nor traceback, hence no secret."""
     if isinstance(error, KeyRefused):
-        return refusal_error(error)
+        return errors.refusal_error(error)
     if isinstance(error, TimeoutError):
         error = httpx.ReadTimeout(_LATE)
-    kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
+    kind = errors.APITimeoutError if isinstance(error, httpx.TimeoutException) else errors.APIConnectionError
     failure = kind(printable(f"{type(error).__name__}: {error}".removesuffix(": ")))
     failure.__cause__ = type(error)(str(error))
     _debug(request, str(failure), started)
@@ -200,5 +154,6 @@ def _failure(request: httpx.Request, error: Exception, started: float) -> MetaSt
 
 
 def _debug(request: httpx.Request, outcome: str, started: float) -> None:
-    number, seconds = request.extensions.get("attempt", 1), perf_counter() - started
-    log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, printable(outcome), number, seconds)
+    if log.isEnabledFor(logging.DEBUG):
+        number, seconds, outcome = request.extensions.get("attempt", 1), perf_counter() - started, printable(outcome)
+        log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, outcome, number, seconds)

@@ -1,4 +1,4 @@
-"""Which states end a wait, and when to ask next: one core for both loops. Pure: it sleeps and sends nothing."""
+"""Which states end a wait, and when to poll next: one core for both loops. Pure: it sleeps and sends nothing."""
 
 import random as random_numbers
 from collections.abc import Callable, Collection, Iterator
@@ -9,6 +9,7 @@ import attrs
 
 from metastudio_client.models import JobState, ShortJob
 
+from . import validation
 from .errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -26,17 +27,36 @@ SUCCESS_STATES: Final[frozenset[str]] = frozenset({JobState.SUCCEED})
 #: FAILED is documented; that the other two do not move on by themselves is inferred.
 FAILURE_STATES: Final[frozenset[str]] = frozenset({JobState.FAILED, JobState.SPLIT_FAILED, JobState.AUDIT_FAILED})
 
-FIRST_INTERVAL: Final = 2.0  # seconds between the first two questions
+FIRST_INTERVAL: Final = 2.0  # seconds between the first two polls
 INTERVAL_GROWTH: Final = 1.5
 MAX_INTERVAL: Final = 30.0
-#: The last question is asked this long before the deadline, so that its answer comes in time.
-LAST_QUESTION: Final = 1.0
-#: However often it is throttled, a question goes out after so many seconds.
+#: The last poll is sent this long before the deadline, so that its response comes in time.
+LAST_POLL: Final = 1.0
+#: However often it is throttled, a poll is sent after so many seconds.
 MAX_PACE_INTERVAL: Final = 10.0
-#: A wait goes on after these: it has the time to ask again. Every other error would come again.
+#: A wait goes on after these: it has the time to poll again. Every other error would come again.
 PASSING: Final = (APIConnectionError, APIResponseValidationError, InternalServerError, RateLimitError)
 
 OnUpdate: TypeAlias = Callable[[ShortJob], object]
+
+
+class Goal:
+    """When a wait is over: validated once, for all jobs.
+
+    Args:
+        timeout: Seconds until `WaitTimeout`.
+        success: The states in which a job has finished.
+        failure: The states in which it has failed; every other one means that it is running.
+        on_update: Called with a job whenever a response differs from its last one.
+    """
+
+    def __init__(
+        self, timeout: float, success: Collection[str], failure: Collection[str], on_update: OnUpdate | None
+    ) -> None:
+        self.timeout = validation.number("timeout", timeout)
+        self.success = frozenset(validation.strings("success", success))
+        self.failure = frozenset(validation.strings("failure", failure))
+        self.on_update = None if on_update is None else validation.function("on_update", on_update)
 
 
 @attrs.define(eq=False, repr=False)
@@ -45,24 +65,18 @@ class Wait:
 
     Attributes:
         job_id: The job.
-        timeout: Seconds until `WaitTimeout`.
-        success: The states in which the wait is over.
-        failure: The states in which `ShortJobFailed` is raised; every other one means that the job is running.
-        on_update: Called with the job whenever an answer differs from the last one.
-        job: The last answer.
-        lost: What became of the last question, where it got no answer.
+        goal: When it is over.
+        job: The last response.
+        lost: The error of the last poll, if it failed.
     """
 
     job_id: str
-    timeout: float
-    success: Collection[str]
-    failure: Collection[str]
-    on_update: OnUpdate | None
+    goal: Goal
     clock: Callable[[], float]
     random: Callable[[], float] = random_numbers.random
     job: ShortJob | None = None
     lost: MetaStudioError | None = None
-    _asked: int = 0
+    _polls: int = 0
     _started: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -70,10 +84,10 @@ class Wait:
 
     def seconds_left(self) -> float:
         """Return how much of `timeout` is left."""
-        return self._started + self.timeout - self.clock()
+        return self._started + self.goal.timeout - self.clock()
 
     def take(self, job: ShortJob) -> bool:
-        """Take an answer, and tell `on_update` if it is news; return whether the job is in a state of success.
+        """Take a response, and tell `on_update` if it differs; return whether the job is in a state of success.
 
         Raises:
             ShortJobFailed: The job is in a state of failure.
@@ -81,40 +95,40 @@ class Wait:
         if job.job_id is None:  # every field may be missing; whoever is told must know which job it is
             job.job_id = self.job_id
         changed, self.job, self.lost = job != self.job, job, None
-        if changed and self.on_update:
-            self.on_update(job)
-        if job.state in self.success:
+        if changed and self.goal.on_update:
+            self.goal.on_update(job)
+        if job.state in self.goal.success:
             return True
-        if job.state in self.failure:
+        if job.state in self.goal.failure:
             raise ShortJobFailed(job)
         return False
 
     @contextmanager
     def forgiving(self) -> Iterator[None]:
-        """Let the loss of an answer pass, where asking again may help."""
+        """Let a failed poll pass, where another one may help."""
         try:
             yield
         except PASSING as error:
-            log.warning("Short job %s: an answer was lost, the wait goes on: %s", self.job_id, error)
+            log.warning("Short job %s: a poll failed, the wait goes on: %s", self.job_id, error)
             self.lost = error
 
     def delay(self) -> float:
-        """Return the seconds until the next question.
+        """Return the seconds until the next poll.
 
         Raises:
-            WaitTimeout: The time is up; it has the last answer, and what was lost last as its cause.
+            WaitTimeout: The time is up; it has the last response, and the last failed poll as its cause.
         """
-        left = self.seconds_left() - LAST_QUESTION
+        left = self.seconds_left() - LAST_POLL
         if left <= 0:
             raise self.timed_out()
         asked = retry_after(self.lost) or 0.0
-        interval = min(MAX_INTERVAL, FIRST_INTERVAL * INTERVAL_GROWTH ** min(self._asked, 20))
-        self._asked += 1
+        interval = min(MAX_INTERVAL, FIRST_INTERVAL * INTERVAL_GROWTH ** min(self._polls, 20))
+        self._polls += 1
         return min(left, max(interval * (1 + self.random()) / 2, min(asked, MAX_RETRY_AFTER)))
 
     def timed_out(self) -> WaitTimeout:
-        """Return the error for a wait whose time is up; what was lost last is its cause."""
-        error = WaitTimeout(self.job_id, self.timeout, self.job)
+        """Return the error for a wait whose time is up; the last failed poll is its cause."""
+        error = WaitTimeout(self.job_id, self.goal.timeout, self.job)
         error.__cause__ = self.lost
         return error
 
@@ -126,7 +140,6 @@ class Finished:
     Attributes:
         job_id: The job.
         job: Its last response.
-        error: None.
     """
 
     job_id: str
@@ -140,7 +153,7 @@ class Failed:
 
     Attributes:
         job_id: The job.
-        job: Its last response; None where there was none.
+        job: Its last response, if there was one.
         error: `ShortJobFailed`, `WaitTimeout` or what the service rejected the request with.
     """
 
@@ -158,7 +171,7 @@ class Pace:
     """When the next request may go out, for all jobs of an account together. It is strict: there are no bursts.
 
     Attributes:
-        rate: Requests a second. Throttled, it asks half as often, and then comes back to this bit by bit.
+        rate: Requests a second. Throttled, it sends half as often, and then comes back to this bit by bit.
     """
 
     rate: float
@@ -174,14 +187,11 @@ class Pace:
         self.next = max(self.next, now) + self._interval
 
     def answered(self) -> None:
-        """Note that a request was answered."""
+        """Note that a request got a response."""
         self._interval = max(1 / self.rate, self._interval * 0.95)
 
     def throttled(self, sent: float, now: float, seconds: float | None) -> None:
-        """Hold everything back for the seconds that the gateway asks for, and ask less often from then on.
-
-        Requests that were under way together are throttled together: for all of them it slows down once.
-        """
+        """Hold everything back for the seconds that the gateway asks for; slow down once for what was under way."""
         if sent > self._slowed:
             self._interval = max(1 / self.rate, min(MAX_PACE_INTERVAL, self._interval * 2))
             self._slowed = now

@@ -39,14 +39,28 @@ MAX_DELAY: Final = 8.0
 MAX_RETRY_AFTER: Final = 60.0
 
 
+def may_repeat(error: MetaStudioError, *, idempotent: bool) -> bool:
+    """Tell whether what ended in `error` may be sent again."""
+    may = repeat(error)
+    return may is Repeat.ALWAYS or (may is Repeat.IF_IDEMPOTENT and idempotent)
+
+
 def repeat(error: MetaStudioError) -> Repeat:
-    """Return whether what ended in `error` may be tried again."""
+    """Return on what it depends whether that is so."""
     if isinstance(error, APIConnectionError):
         return Repeat.ALWAYS if isinstance(error.__cause__, _NEVER_SENT) else Repeat.IF_IDEMPOTENT
     if isinstance(error, APIStatusError):
         code = error.gateway_code or error.error_code
         return _REPEATS.get((error.status_code, code), Repeat.NEVER)
     return Repeat.NEVER
+
+
+def backoff(made: int, random: float) -> float:
+    """Return the seconds to wait after so many failed attempts.
+
+    With full jitter, `random` between 0 and 1: clients that failed together do not come back together.
+    """
+    return random * min(MAX_DELAY, FIRST_DELAY * 2.0 ** min(made - 1, 20))
 
 
 def retry_after(error: MetaStudioError | None) -> float | None:

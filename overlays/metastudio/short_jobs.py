@@ -10,7 +10,7 @@ from metastudio_client.models import ShortJob
 
 from . import validation, wait_many
 from .calls import AsyncCaller, Call, Caller
-from .polling import FAILURE_STATES, SUCCESS_STATES, OnUpdate, Outcome, Pace, Wait
+from .polling import FAILURE_STATES, SUCCESS_STATES, Goal, OnUpdate, Outcome, Pace, Wait
 
 
 class ShortJobs:
@@ -61,7 +61,7 @@ class ShortJobs:
             WaitTimeout: It did not finish in time; has the last response.
             MetaStudioError: What `show` raises, where polling again would not help.
         """
-        (wait,) = _waits([job_id], timeout, on_update, success, failure, self._caller.clock)
+        (wait,) = _waits([job_id], Goal(timeout, success, failure, on_update), self._caller.clock)
         while wait.seconds_left() > 0:
             job = None
             with wait.forgiving():
@@ -99,7 +99,7 @@ class AsyncShortJobs:
         failure: Collection[str] = FAILURE_STATES,
     ) -> ShortJob:
         """Poll a short job until it is finished, and return it; see `ShortJobs.wait`."""
-        (wait,) = _waits([job_id], timeout, on_update, success, failure, self._caller.clock)
+        (wait,) = _waits([job_id], Goal(timeout, success, failure, on_update), self._caller.clock)
         while wait.seconds_left() > 0:
             job = None
             with wait.forgiving():
@@ -141,7 +141,7 @@ class AsyncShortJobs:
             PermissionDeniedError: The key or token may not query short jobs.
         """
         ids = dict.fromkeys(validation.strings("job_ids", job_ids))
-        waits = _waits(ids, timeout, on_update, success, failure, self._caller.clock)
+        waits = _waits(ids, Goal(timeout, success, failure, on_update), self._caller.clock)
         pace, in_flight = Pace(validation.number("rate", rate)), validation.count("max_in_flight", max_in_flight, 1)
         async with aclosing(wait_many.outcomes(self._poll, waits, pace, in_flight)) as all_:
             async for outcome in all_:
@@ -157,19 +157,5 @@ class AsyncShortJobs:
         return self._caller.run(operation, ShortJob, call)
 
 
-def _waits(
-    job_ids: Iterable[str],
-    timeout: float,
-    on_update: OnUpdate | None,
-    success: Collection[str],
-    failure: Collection[str],
-    clock: Callable[[], float],
-) -> list[Wait]:
-    shared = (
-        validation.number("timeout", timeout),
-        frozenset(validation.strings("success", success)),
-        frozenset(validation.strings("failure", failure)),
-        None if on_update is None else validation.function("on_update", on_update),
-        clock,
-    )
-    return [Wait(validation.path_id("job_id", job_id), *shared) for job_id in job_ids]
+def _waits(job_ids: Iterable[str], goal: Goal, clock: Callable[[], float]) -> list[Wait]:
+    return [Wait(validation.path_id("job_id", job_id), goal, clock) for job_id in job_ids]

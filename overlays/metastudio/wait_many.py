@@ -4,30 +4,23 @@ import asyncio
 import heapq
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from itertools import count
+from typing import TypeAlias
 
 from metastudio_client.models import ShortJob
 
-from .errors import (
-    AuthenticationError,
-    ConfigurationError,
-    CredentialsError,
-    MetaStudioError,
-    PermissionDeniedError,
-    RateLimitError,
-    ShortJobFailed,
-    WaitTimeout,
-)
+from . import errors
 from .polling import Failed, Finished, Outcome, Pace, Wait
 from .retries import retry_after
 
+Poll: TypeAlias = asyncio.Future[ShortJob]
 #: Errors that would fail every remaining job too.
-_FATAL = (AuthenticationError, ConfigurationError, CredentialsError, PermissionDeniedError)
+_FATAL = errors.AuthenticationError, errors.PermissionDeniedError, errors.ConfigurationError, errors.CredentialsError
 
 
 async def outcomes(
-    ask: Callable[[Wait], Awaitable[ShortJob]], waits: Iterable[Wait], pace: Pace, max_in_flight: int
+    poll: Callable[[Wait], Awaitable[ShortJob]], waits: Iterable[Wait], pace: Pace, max_in_flight: int
 ) -> AsyncGenerator[Outcome, None]:
-    """Ask for each job until it is finished; yield what became of it, as it comes.
+    """Poll each job until it is finished; yield its outcome, as it comes.
 
     Raises:
         MetaStudioError: A refusal that concerns all jobs. What was not yielded by then is unfinished.
@@ -35,61 +28,61 @@ async def outcomes(
     clock = asyncio.get_running_loop().time
     number = count()  # decides between jobs that are due at the same time
     due = [(0.0, next(number), wait) for wait in waits]
-    asking: dict[asyncio.Future[ShortJob], tuple[Wait, float]] = {}  # with the time since when
+    polling: dict[Poll, tuple[Wait, float]] = {}  # with the time since when
     try:
-        while due or asking:
-            pause = _pause(*due[0], pace, clock()) if due and len(asking) < max_in_flight else None
+        while due or polling:
+            pause = _pause(*due[0], pace, clock()) if due and len(polling) < max_in_flight else None
             if pause is not None and pause <= 0:
                 wait = heapq.heappop(due)[2]
                 if wait.seconds_left() <= 0:
                     yield Failed(wait.job_id, wait.job, wait.timed_out())
                 else:
                     pace.go(clock())
-                    asking[asyncio.ensure_future(ask(wait))] = wait, clock()
+                    polling[asyncio.ensure_future(poll(wait))] = wait, clock()
                 continue
-            for done in await _first_done(asking, pause):
-                wait, sent = asking.pop(done)
+            for done in await _first_done(polling, pause):
+                wait, sent = polling.pop(done)
                 if isinstance(settled := _settled(done, wait, pace, sent, clock()), Finished | Failed):
                     yield settled
                 else:
                     heapq.heappush(due, (clock() + settled, next(number), wait))
     finally:
-        for task in asking:
+        for task in polling:
             task.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+        await asyncio.gather(*polling, return_exceptions=True)
 
 
 def _pause(due: float, _: int, wait: Wait, pace: Pace, now: float) -> float:
-    """Return the seconds until the job is asked for again, or until its time is up."""
+    """Return the seconds until the job is polled again, or until its time is up."""
     return min(max(due, pace.next) - now, wait.seconds_left())
 
 
-async def _first_done(asking: Iterable[asyncio.Future[ShortJob]], pause: float | None) -> set[asyncio.Future[ShortJob]]:
+async def _first_done(polling: Iterable[Poll], pause: float | None) -> set[Poll]:
     """Return what is done first; nothing, if nothing is within the pause."""
-    if not asking:
+    if not polling:
         await asyncio.sleep(pause or 0)
         return set()
-    done, _ = await asyncio.wait(asking, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait(polling, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
     return done
 
 
-def _settled(done: asyncio.Future[ShortJob], wait: Wait, pace: Pace, sent: float, now: float) -> Outcome | float:
-    """Return what became of the job; or, if it is still running, the seconds until it is asked for again."""
+def _settled(done: Poll, wait: Wait, pace: Pace, sent: float, now: float) -> Outcome | float:
+    """Return the outcome of the job; or, if it is still running, the seconds until its next poll."""
     job = None
     try:
         with wait.forgiving():
             job = done.result()
     except _FATAL:
         raise
-    except MetaStudioError as error:
+    except errors.MetaStudioError as error:
         return Failed(wait.job_id, wait.job, error)
     try:
         if job is not None:
             pace.answered()
             if wait.take(job):
                 return Finished(wait.job_id, job)
-        elif isinstance(wait.lost, RateLimitError):
+        elif isinstance(wait.lost, errors.RateLimitError):
             pace.throttled(sent, now, retry_after(wait.lost))
         return wait.delay()
-    except (ShortJobFailed, WaitTimeout) as error:
+    except (errors.ShortJobFailed, errors.WaitTimeout) as error:
         return Failed(wait.job_id, wait.job, error)

@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 the service said no or did not answer, 2 wrong use or conf
 
 import json
 import logging
-import re
 import signal
 import sys
 import threading
@@ -15,7 +14,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
-import httpx
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -158,23 +156,10 @@ def sign(
 ) -> None:
     """Print how a request is signed, and a curl command that sends it: to find out why a signature is refused."""
     with _exit_codes():
-        request = _request(method, url, header or [], data)
+        request = sign_report.request(method, url, header or [], data)
         project = project_id or sources.find_project_id()
         canonical = signed_request.sign(request, sources.find_credentials(), project, datetime.now(UTC))
     typer.echo(sign_report.report(request, canonical))
-
-
-def _request(method: str, url: str, header: list[str], data: str) -> httpx.Request:
-    if not re.fullmatch("[A-Za-z]+", method) or not all(re.match("[^:]+:", each) for each in header):
-        raise ConfigurationError("a method must be letters, and a header like NAME:VALUE")
-    headers = [(name, value.strip()) for name, _, value in (each.partition(":") for each in header)]
-    try:
-        request = httpx.Request(method.upper(), url, headers=headers, content=data or None)
-    except (httpx.InvalidURL, UnicodeEncodeError) as error:
-        raise ConfigurationError(f"no request can be made of these arguments: {error}") from None
-    if request.url.scheme not in {"http", "https"} or not request.url.host:
-        raise ConfigurationError("URL must look like https://host/path")
-    return request
 
 
 @app.command()

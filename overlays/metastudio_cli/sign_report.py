@@ -9,11 +9,30 @@ from shlex import quote
 import httpx
 
 from huaweicloud_auth.signing import string_to_sign
+from metastudio import ConfigurationError
 
 _SIGNATURE = (
     "$(python3 -c 'import hashlib,hmac,os;"
     'print(hmac.new(os.environ["HUAWEICLOUD_SDK_SK"].encode(),{to_sign},hashlib.sha256).hexdigest())\')'
 )
+
+
+def request(method: str, url: str, header: list[str], data: str) -> httpx.Request:
+    """Return the request that the arguments describe.
+
+    Raises:
+        ConfigurationError: They describe none.
+    """
+    if not re.fullmatch("[A-Za-z]+", method) or not all(re.match("[^:]+:", each) for each in header):
+        raise ConfigurationError("a method must be letters, and a header like NAME:VALUE")
+    headers = [(name, value.strip()) for name, _, value in (each.partition(":") for each in header)]
+    try:
+        made = httpx.Request(method.upper(), url, headers=headers, content=data or None)
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise ConfigurationError(f"these arguments make no request: {error}") from None
+    if made.url.scheme not in {"http", "https"} or not made.url.host:
+        raise ConfigurationError("URL must look like https://host/path")
+    return made
 
 
 def report(request: httpx.Request, canonical_request: str) -> str:

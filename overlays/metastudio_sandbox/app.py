@@ -27,7 +27,7 @@ from .gateway import LOCK, LOCKED, MAX_REFUSALS, Refusal
 _NO_SUCH_API = Refusal(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 
 
-@attrs.frozen
+@attrs.define
 class Exchange:
     """One request as it arrived and when, by the sandbox's clock, and the status of its answer.
 
@@ -73,23 +73,27 @@ class Service:
             if method in {"get", "post", "put", "delete"}
         )
         return Starlette(
-            routes=[Route(path, self._endpoint(path, each), methods=[method]) for path, method, each in operations],
+            routes=[Route(path, self._endpoint(operation), methods=[method]) for path, method, operation in operations],
             exception_handlers={404: self._no_such_api, 405: self._no_such_api},  # doc: also for a wrong method
         )
 
-    def _endpoint(self, path: str, operation: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
+    def _endpoint(self, operation: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             received, body = self.now(), await request.body()
             canonical = gateway.canonical_request(request, body)
+            seen = _exchange(request, received, canonical)
+            self.exchanges.append(seen)  # before anything is answered, or cut off instead
 
             def answer(clock_offset: timedelta = timedelta()) -> Response:
                 now = self.now() + clock_offset
                 refusal = self._not_authenticated(request, canonical, now) or self._invalid(request, body)
-                return _refused(refusal, now) if refusal else self._served(path, operation, request, now)
+                response = _refused(refusal, now) if refusal else self._served(operation, request, now)
+                seen.status = response.status_code
+                return response
 
             fault = self.faults.take()
             response = await fault(request, answer) if fault else answer()
-            self._keep(request, received, canonical, response)
+            seen.status = response.status_code
             return response
 
         return endpoint
@@ -117,16 +121,16 @@ class Service:
             return Refusal(400, "MSS.00010009", "The project in the URL is not the one of the credentials")
         return None
 
-    def _served(self, path: str, operation: dict[str, Any], request: Request, now: datetime) -> Response:
-        if path == contracts.SHOW_SHORT_JOB:
+    def _served(self, operation: dict[str, Any], request: Request, now: datetime) -> Response:
+        status, content = contracts.success(operation)
+        if operation["operationId"] == "ShowShortJob":
             answer = self._shown(request.path_params["job_id"])
             if answer is None:  # inferred: nobody says what an unknown job gets
                 return _refused(Refusal(400, "MSS.00000003", "Invalid parameter: no such job"), now)
         else:
-            answer = contracts.sample(
-                self.contract, operation["responses"]["200"]["content"]["application/json"]["schema"]
-            )
-        response = _stamped(JSONResponse(answer), now, uuid.uuid4().hex)
+            answer = contracts.sample(self.contract, content["schema"]) if content else None
+        response = JSONResponse(answer, status) if content else Response(status_code=status)
+        _stamped(response, now, uuid.uuid4().hex)
         if self.validate:
             self._openapi.validate_response(StarletteOpenAPIRequest(request), StarletteOpenAPIResponse(response))
         return response
@@ -143,21 +147,12 @@ class Service:
         return job
 
     async def _no_such_api(self, request: Request, _: Exception) -> Response:
-        response = _refused(_NO_SUCH_API, self.now())
-        self._keep(request, self.now(), None, response)
-        return response
+        self.exchanges.append(_exchange(request, self.now(), None, _NO_SUCH_API.status))
+        return _refused(_NO_SUCH_API, self.now())
 
-    def _keep(self, request: Request, received: datetime, canonical: str | None, response: Response) -> None:
-        self.exchanges.append(
-            Exchange(
-                request.method,
-                gateway.target(request),
-                gateway.wire_headers(request),
-                canonical,
-                response.status_code,
-                received,
-            )
-        )
+
+def _exchange(request: Request, received: datetime, canonical: str | None, status: int = 0) -> Exchange:
+    return Exchange(request.method, gateway.target(request), gateway.wire_headers(request), canonical, status, received)
 
 
 def _refused(refusal: Refusal, now: datetime) -> Response:

@@ -30,6 +30,12 @@ def path_example(contract: dict[str, Any], name: str) -> str:
     return str(next(each["example"] for each in parameters if each["name"] == name))
 
 
+def success(operation: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+    """Return the status of an operation's good response, and what it says of its content; None if there is none."""
+    status, response = next((int(s), each) for s, each in operation["responses"].items() if s.startswith("2"))
+    return status, response.get("content", {}).get("application/json")
+
+
 def states(contract: dict[str, Any]) -> list[str]:
     """Return the states that the contract lists."""
     return list(contract["components"]["schemas"]["JobState"]["enum"])

@@ -453,7 +453,7 @@ def test_no_header_is_sent_that_need_not_be(connect: Connect, server: RawServer,
     first, *others = [line.partition(b":")[0].decode() for line in server.requests[0].splitlines()[1:-1]]
     assert first == "Host"
     signature = ["Authorization", "X-Project-Id", "X-Sdk-Date"]
-    assert sorted(others) == sorted(["Accept", "Accept-Encoding", "User-Agent", *signature])
+    assert sorted(others) == sorted(["Accept", "Accept-Encoding", "Connection", "User-Agent", *signature])
 
 
 def test_a_compressed_answer_of_the_client_itself_is_decoded_once(

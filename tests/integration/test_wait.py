@@ -125,7 +125,7 @@ def test_one_lost_answer_does_not_lose_the_wait(
 
 
 def test_what_was_lost_last_is_the_cause(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
-    with pytest.raises(WaitTimeout, match="there was no answer") as caught:
+    with pytest.raises(WaitTimeout, match="there was no response") as caught:
         connect(**raw_options).wait("j", timeout=60)
 
     assert isinstance(caught.value.__cause__, APIConnectionError)

@@ -295,9 +295,10 @@ def test_what_the_pace_leaves_no_time_for_is_not_asked_and_said(loop: Loop) -> N
     outcomes = run(loop, collected(studio_that_gets(answer), list("abcde"), timeout=3, rate=1))
 
     assert asked == ["a", "b", "c"]
+    waiting, nothing = "its last state was WAITING", "there was no response"
     assert {job_id: str(each.error) for job_id, each in outcomes.items()} == {
         job_id: f"short job {job_id} did not finish within 3 s; {last}"
-        for job_id, last in zip("abcde", ["its last state was WAITING"] * 3 + ["there was no answer"] * 2, strict=True)
+        for job_id, last in zip("abcde", [waiting, waiting, waiting, nothing, nothing], strict=True)
     }
     assert [getattr(outcomes[job_id].job, "state", None) for job_id in "abcde"] == ["WAITING"] * 3 + [None] * 2
 

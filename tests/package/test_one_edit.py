@@ -162,6 +162,7 @@ print(json.dumps({
     "files": [each.__file__ for each in (metastudio, metastudio_cli, metastudio_client, metastudio_sandbox)],
     "the state is a member": running.state is JobState.HIBERNATING,
     "the metric is a model": isinstance(finished.assess_result.clarity, AssessProperty),
+    "the metric has its name": "clarity" in metastudio.metrics(finished),
     "the field has a value": finished.speaker_name,
     "nothing is unknown": finished.additional_properties == finished.assess_result.additional_properties == {},
     "a wait goes on in it": "HIBERNATING" not in metastudio.polling.SUCCESS_STATES | metastudio.polling.FAILURE_STATES,
@@ -179,6 +180,7 @@ def test_the_model_and_the_sandbox_have_them(copy: Copy) -> None:
     assert answer == {
         "the state is a member": True,
         "the metric is a model": True,
+        "the metric has its name": True,
         "the field has a value": "invented",
         "nothing is unknown": True,
         "a wait goes on in it": True,
@@ -207,8 +209,9 @@ def test_the_command_shows_them_as_a_table(copy: Copy, served: Served) -> None:
     assert {("speaker_name", "invented"), ("state", "HIBERNATING"), ("clarity", "invented")} <= rows
 
 
-def new_operation(contract: dict[str, Any]) -> None:
-    (show,) = (item["get"] for item in contract["paths"].values() if item["get"]["operationId"] == "ShowShortJob")
+def new_operations(contract: dict[str, Any]) -> None:
+    (item,) = (item for item in contract["paths"].values() if item["get"]["operationId"] == "ShowShortJob")
+    show = item["get"]
     (project_id,) = (each for each in show["parameters"] if each["name"] == "project_id")
     quotas = {
         "description": "Invented.",
@@ -226,7 +229,23 @@ def new_operation(contract: dict[str, Any]) -> None:
             "responses": {"200": quotas, "400": show["responses"]["400"], "default": show["responses"]["default"]},
         }
     }
+    body = {"application/json": {"schema": {"$ref": "#/components/schemas/ShortJobName"}}}
+    others = {"400": show["responses"]["400"], "default": show["responses"]["default"]}
+    item["post"] = {  # the same path, another method
+        "operationId": "RenameShortJob",
+        "tags": ["short-jobs"],
+        "parameters": show["parameters"],
+        "requestBody": {"required": True, "content": body},
+        "responses": {"200": show["responses"]["200"], **others},
+    }
+    item["delete"] = {
+        "operationId": "ForgetShortJob",
+        "tags": ["short-jobs"],
+        "parameters": show["parameters"],
+        "responses": {"200": {"description": "Invented."}, **others},
+    }
     contract["components"]["schemas"] |= {
+        "ShortJobName": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
         "ShortJobQuotas": {
             "type": "object",
             "properties": {
@@ -291,14 +310,113 @@ print(json.dumps({"file": metastudio.__file__, "sync": outcomes(sync), "async": 
 """
 
 
-def test_a_new_operation_is_at_once_callable_signed_checked_and_with_typed_errors(tmp_path: Path) -> None:
-    copy = edited_copy(tmp_path, new_operation)
+CALLS = """
+import asyncio, json
+from functools import partial
+from types import NoneType
+from metastudio import AsyncMetaStudio, MetaStudio, MetaStudioError, ShortJob
+from metastudio_client.api.short_jobs import forget_short_job, rename_short_job
+from metastudio_client.models import ShortJobName
+from metastudio_sandbox import Sandbox, faults
+from starlette.responses import Response
 
-    answer = copy.python(OPERATION)
+async def no_content(request, answer):
+    answer()
+    return Response(status_code=204)
 
-    models = {f"{CLIENT}/models/{name}.py" for name in ("__init__", "short_job_quota", "short_job_quotas")}
-    assert copy.changed == {"openapi.yaml", f"{CLIENT}/api/short_jobs/show_short_job_quotas.py", *models}
-    assert Path(answer["file"]).is_relative_to(copy.root)
+async def without_its_content(request, answer):
+    answer()
+    return Response(status_code=200)
+
+async def at_once(seconds):
+    pass
+
+def outcome(call):
+    try:
+        result = call()
+    except MetaStudioError as error:
+        return type(error).__name__
+    return result and type(result).__name__
+
+def outcomes(run):
+    with Sandbox() as sandbox:
+        options = {"endpoint": sandbox.url, "project_id": sandbox.project_id, "credentials": sandbox.credentials}
+        job = sandbox.add_job()
+        def call(module, returns, *injected, repeatable=False, **arguments):
+            for fault in injected:
+                sandbox.inject(fault)
+            before = len(sandbox.exchanges)
+            result = outcome(lambda: run(options, module, (sandbox.project_id, job), arguments, returns, repeatable))
+            sent = list(sandbox.exchanges)[before:]
+            return [result, len(sent), sent[-1].method, sent[-1].headers.get("content-type")]
+        rename = partial(call, rename_short_job, ShortJob, body=ShortJobName(name="new"))
+        forget = partial(call, forget_short_job, NoneType)
+        return {
+            "body": rename(),
+            "body, lost": rename(faults.lost),
+            "body, lost, repeatable": rename(faults.lost, repeatable=True),
+            "body, throttled": rename(faults.throttled(0)),
+            "body, empty response": rename(without_its_content),
+            "no content": forget(),
+            "no content, 204": forget(no_content),
+            "no content, lost": forget(faults.lost),
+            "no content, refused": forget(faults.status(400, "MSS.00000003")),
+        }
+
+def sync(options, module, path, arguments, returns, repeatable):
+    with MetaStudio(**options) as studio:
+        caller = studio.short_jobs._caller
+        caller.sleep = lambda seconds: None
+        return caller.run(partial(module.sync, *path, **arguments), returns, caller.new(repeatable=repeatable))
+
+def asynchronous(options, module, path, arguments, returns, repeatable):
+    async def main():
+        async with AsyncMetaStudio(**options) as studio:
+            caller = studio.short_jobs._caller
+            caller.sleep = at_once
+            operation = partial(module.asyncio, *path, **arguments)
+            return await caller.run(operation, returns, caller.new(repeatable=repeatable))
+    return asyncio.run(main())
+
+print(json.dumps({"sync": outcomes(sync), "async": outcomes(asynchronous)}))
+"""
+
+
+def test_post_and_no_content(new: Copy) -> None:
+    """A POST that may have been executed is not repeated, unless its operation says that it may be."""
+    answer = new.python(CALLS)
+
+    assert answer["sync"] == answer["async"]
+    assert answer["sync"] == {
+        "body": ["ShortJob", 1, "POST", "application/json"],
+        "body, lost": ["APIConnectionError", 1, "POST", "application/json"],
+        "body, lost, repeatable": ["ShortJob", 2, "POST", "application/json"],
+        "body, throttled": ["ShortJob", 2, "POST", "application/json"],
+        "body, empty response": ["APIResponseValidationError", 1, "POST", "application/json"],
+        "no content": [None, 1, "DELETE", None],
+        "no content, 204": [None, 1, "DELETE", None],
+        "no content, lost": [None, 2, "DELETE", None],
+        "no content, refused": ["BadRequestError", 1, "DELETE", None],
+    }
+
+
+@pytest.fixture(scope="module")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A copy with new operations: a GET with a query, a POST with a body, one without content."""
+    return edited_copy(tmp_path_factory.mktemp("operations"), new_operations)
+
+
+def test_a_new_operation_is_at_once_callable_signed_checked_and_with_typed_errors(new: Copy) -> None:
+    answer = new.python(OPERATION)
+
+    models = ("__init__", "short_job_name", "short_job_quota", "short_job_quotas")
+    operations = ("show_short_job_quotas", "rename_short_job", "forget_short_job")
+    assert new.changed == {
+        "openapi.yaml",
+        *(f"{CLIENT}/models/{name}.py" for name in models),
+        *(f"{CLIENT}/api/short_jobs/{name}.py" for name in operations),
+    }
+    assert Path(answer["file"]).is_relative_to(new.root)
     assert answer["sync"] == answer["async"]
     outcomes = answer["sync"]
     assert outcomes.pop("target").endswith("/voice-training-manage/user/short-job-quotas?limit=7")

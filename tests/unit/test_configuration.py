@@ -16,6 +16,7 @@ from metastudio import (
     MetaStudioError,
     TokenAuth,
 )
+from metastudio.proxies import environment_proxy
 
 GOOD: dict[str, Any] = {"region": "cn-north-4", "project_id": "p", "credentials": Credentials("AK", "SK")}
 STUDIOS = pytest.mark.parametrize("studio", [MetaStudio, AsyncMetaStudio])
@@ -265,9 +266,52 @@ def test_a_callable_that_returns_something_else_is_said(auth: httpx.Auth, said: 
         studio.short_jobs.show("j")
 
 
-def test_a_proxy_of_the_environment_does_not_come_between_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+ENDPOINT = "https://metastudio.cn-north-4.myhuaweicloud.com"
 
-    with MetaStudio(endpoint="http://localhost:9", project_id="p", credentials=Credentials("AK", "SK")) as studio:
-        assert not studio.client.get_httpx_client().trust_env
+
+@pytest.mark.parametrize(
+    ("endpoint", "environment", "proxy"),
+    [
+        (ENDPOINT, {}, None),
+        (ENDPOINT, {"HTTPS_PROXY": "http://proxy:1"}, "http://proxy:1"),
+        (ENDPOINT, {"https_proxy": "proxy:1"}, "http://proxy:1"),
+        (ENDPOINT, {"ALL_PROXY": "socks5://proxy:1"}, "socks5://proxy:1"),
+        (ENDPOINT, {"HTTP_PROXY": "http://proxy:1"}, None),
+        ("http://127.0.0.1:9", {"ALL_PROXY": "http://proxy:1", "HTTP_PROXY": "http://proxy:1"}, None),
+    ],
+)
+def test_proxy_of_environment(
+    endpoint: str, environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert environment_proxy(httpx.URL(endpoint)) == proxy
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "no_proxy", "is_exempt"),
+    [
+        (ENDPOINT, "*", True),
+        (ENDPOINT, "localhost, .myhuaweicloud.com ", True),
+        (ENDPOINT, "*.myhuaweicloud.com", True),
+        (ENDPOINT, "MyHuaweiCloud.com", True),
+        (ENDPOINT, "myhuaweicloud.com:443", True),
+        (ENDPOINT, "myhuaweicloud.com:8443", False),
+        (ENDPOINT, "huaweicloud.com", False),
+        (ENDPOINT, "localhost,127.0.0.1,::1,[::1],10.0.0.0/8,fd00::/8,fe80::/10,.svc,", False),
+        ("https://[fd00::1]:8443", "fd00::/8", True),
+        ("https://[fd00::1]:8443", "[fd00::1]", True),
+        ("https://[fd00::1]:8443", "[fd00::1]:8443", True),
+        ("https://[fd00::1]:8443", "fe80::/10", False),
+        ("https://10.1.2.3", "10.0.0.0/8", True),
+        ("https://10.1.2.3", "10.1.2.3", True),
+        ("https://10.1.2.3", "10.1.2.4", False),
+    ],
+)
+def test_no_proxy(endpoint: str, no_proxy: str, is_exempt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As curl and requests read it; what does not concern the endpoint is ignored."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+
+    assert (environment_proxy(httpx.URL(endpoint)) is None) is is_exempt

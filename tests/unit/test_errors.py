@@ -113,7 +113,7 @@ def test_why_a_job_failed(fields: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("job", "last"),
     [
-        (None, "there was no answer"),
+        (None, "there was no response"),
         (ShortJob.from_dict({}), "its last state was not given"),
         (ShortJob.from_dict({"state": "WAITING"}), "its last state was WAITING"),
         (ShortJob.from_dict({"state": "BRAND\nNEW"}), "its last state was BRAND NEW"),

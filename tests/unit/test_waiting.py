@@ -9,12 +9,12 @@ import pytest
 
 from metastudio import APIConnectionError, MetaStudioError, ShortJob, ShortJobFailed, WaitTimeout
 from metastudio.errors import APIResponseValidationError, status_error
-from metastudio.polling import FAILURE_STATES, SUCCESS_STATES, Pace, Wait
+from metastudio.polling import FAILURE_STATES, SUCCESS_STATES, Goal, Pace, Wait
 from virtual_time import Clock
 
 
 def wait_for(timeout: float, clock: Callable[[], float], random: float = 1.0) -> Wait:
-    return Wait("j", timeout, SUCCESS_STATES, FAILURE_STATES, None, clock, lambda: random)
+    return Wait("j", Goal(timeout, SUCCESS_STATES, FAILURE_STATES, None), clock, lambda: random)
 
 
 def test_the_states_that_end_a_wait() -> None:
@@ -71,7 +71,7 @@ def test_a_lost_answer_is_remembered_and_said(error: MetaStudioError, caplog: py
 
     assert wait.lost is error
     (said,) = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
-    assert said == f"Short job j: an answer was lost, the wait goes on: {error}"
+    assert said == f"Short job j: a poll failed, the wait goes on: {error}"
 
 
 @pytest.mark.parametrize("error", FATAL, ids=repr)
@@ -156,7 +156,7 @@ def test_what_was_lost_last_is_the_cause() -> None:
 
 def test_the_job_that_was_asked_for_is_named_even_if_the_answer_does_not() -> None:
     seen: list[Any] = []
-    wait = Wait("j", 20, SUCCESS_STATES, FAILURE_STATES, lambda job: seen.append(job.job_id), Clock(), lambda: 1.0)
+    wait = Wait("j", Goal(20, SUCCESS_STATES, FAILURE_STATES, lambda job: seen.append(job.job_id)), Clock())
     with pytest.raises(ShortJobFailed, match="short job j ended in FAILED"):
         wait.take(ShortJob(state="FAILED"))
 
@@ -166,6 +166,6 @@ def test_the_job_that_was_asked_for_is_named_even_if_the_answer_does_not() -> No
 
 
 def test_a_state_that_counts_as_success_is_no_failure() -> None:
-    wait = Wait("j", 10, frozenset({"FAILED"}), FAILURE_STATES, None, clock=lambda: 0)
+    wait = Wait("j", Goal(10, {"FAILED"}, FAILURE_STATES, None), Clock())
 
     assert wait.take(ShortJob(state="FAILED"))
