@@ -19,6 +19,8 @@ from metastudio import (
     BadRequestError,
     ConfigurationError,
     Credentials,
+    Failed,
+    Finished,
     InternalServerError,
     JobState,
     JobType,
@@ -34,6 +36,7 @@ from metastudio import (
     TokenAuth,
     WaitTimeout,
     __version__,
+    metrics,
 )
 from metastudio_client.api.short_jobs import show_short_job
 from metastudio_client.models import ErrorResponse
@@ -115,10 +118,15 @@ async def many(studio: AsyncMetaStudio) -> set[str]:
     outcomes = studio.short_jobs.wait_many(unfinished, timeout=3600, rate=5, max_in_flight=8, on_update=print)
     assert_type(outcomes, AsyncGenerator[Outcome, None])
     async for outcome in outcomes:
-        assert_type(outcome, Outcome)
+        assert_type(outcome, Finished | Failed)
         assert_type(outcome.job_id, str)
-        assert_type(outcome.job, ShortJob | None)
-        assert_type(outcome.error, MetaStudioError | None)
+        if outcome.error is None:
+            assert_type(outcome, Finished)
+            assert_type(outcome.job, ShortJob)
+            assert_type(metrics(outcome.job), dict[str, AssessProperty])
+        else:
+            assert_type(outcome.error, MetaStudioError)
+            assert_type(outcome.job, ShortJob | None)
         unfinished.discard(outcome.job_id)
     await outcomes.aclose()
     return unfinished

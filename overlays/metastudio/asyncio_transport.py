@@ -71,7 +71,7 @@ class AsyncioTransport(httpx.AsyncBaseTransport):
 
     async def _wait_for_a_place(self, seconds: float | None) -> None:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds if self._places.locked() else None):  # no timer where one is free
                 await self._places.acquire()
         except TimeoutError:
             raise httpx.PoolTimeout(f"all of {MAX_CONNECTIONS} connections are in use") from None
