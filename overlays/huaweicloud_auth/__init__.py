@@ -1,4 +1,7 @@
-"""Authentication for any Huawei Cloud service, as `httpx.Auth`: requests signed by AK/SK, and IAM tokens."""
+"""Authentication for any Huawei Cloud service, as `httpx.Auth`: requests signed by AK/SK, and IAM tokens.
+
+PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
+"""
 
 from .aksk import AkSkAuth
 from .credentials import Credentials, Secret

@@ -8,7 +8,7 @@ import httpx
 
 from . import gateway, signing, validation
 from .credentials import Credentials, CredentialsSource, call_source
-from .errors import ConfigurationError
+from .errors import ConfigurationError, HuaweiCloudError
 from .flow import SteppedAuth, Steps
 from .key_guard import KeyGuard, guard_of, not_sent
 from .log import log
@@ -20,12 +20,16 @@ MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
 _REFUSED_BEFORE: Final = "Not sent: the request that went ahead with this key was refused, as this one would be"
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class AkSkAuth(SteppedAuth):
     """Signs each request with SDK-HMAC-SHA256.
 
     Where the gateway refuses a signature and its clock is more than five minutes off ours, the offset is corrected for
-    that endpoint and the request signed and sent once more. Any other refusal is left as it is, and the key is kept
-    from being locked: see `huaweicloud_auth.key_guard`.
+    that endpoint and the request signed and sent once more. So it is where a callable returns another key by then.
+    Any other refusal is left as it is, and the key is kept from being locked: see `huaweicloud_auth.key_guard`.
 
     Args:
         credentials: A key pair, or a callable that returns one; it is called before each signature.
@@ -45,10 +49,10 @@ class AkSkAuth(SteppedAuth):
         credentials: CredentialsSource,
         project_id: str | None = None,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        if not isinstance(credentials, Credentials) and not callable(credentials):
-            raise ConfigurationError("credentials must be a Credentials(ak, sk) or a callable that returns one")
+        if not isinstance(credentials, Credentials):
+            validation.function("credentials", credentials, "a Credentials(ak, sk) or a function that returns one")
         self._credentials = credentials
         self._project_id = None if project_id is None else validation.path_id("project_id", project_id)
         self._now = now
@@ -57,25 +61,24 @@ class AkSkAuth(SteppedAuth):
     def _steps(self, request: httpx.Request) -> Steps:
         """Authenticate `request` and send it."""
         validation.refuse_plain_http(request)
-        credentials, endpoint = self._current_credentials(), request.url.netloc
-        guard = guard_of(credentials, endpoint)
-        try:
-            yield from _admitted(guard, request)
-            self._sign(request, credentials)
-            response: httpx.Response = yield request
-            mended = self._corrects_clock(request, response)
-            _note(guard, request, response, mended=mended)
-            if mended:
+        for attempt in (1, 2):
+            credentials = self._current_credentials()
+            guard = guard_of(credentials, request.url.netloc)
+            try:
                 yield from _admitted(guard, request)
-                self._sign(request, self._current_credentials())
-                response = yield request
-                _note(guard, request, response, mended=False)
-        finally:
-            guard.left(request)
+                self._sign(request, credentials)
+                response: httpx.Response = yield request
+                mended = attempt == 1 and self._mends(request, response, credentials)
+                _note(guard, request, response, mended=mended)
+            finally:
+                guard.left(request)
+            if not mended:
+                return
 
     def _sign(self, request: httpx.Request, credentials: Credentials) -> None:
         offset = self._offsets.get(request.url.netloc, timedelta())
-        sign(request, credentials, self._project_id, self._now() + offset)
+        # Kept for whoever has to find out why it is refused.
+        request.extensions["canonical_request"] = sign(request, credentials, self._project_id, self._now() + offset)
 
     def _current_credentials(self) -> Credentials:
         if isinstance(self._credentials, Credentials):
@@ -85,8 +88,21 @@ class AkSkAuth(SteppedAuth):
             raise ConfigurationError(f"the credentials callable returned {type(credentials)}, not Credentials")
         return credentials
 
+    def _mends(self, request: httpx.Request, response: httpx.Response, used: Credentials) -> bool:
+        """Mend what the gateway refused the request for, if that can be done; tell whether to send it again."""
+        if not gateway.is_refusal(response):
+            return False
+        return (self._corrects_clock(request, response) or self._has_others(used)) and body(request) is not None
+
+    def _has_others(self, used: Credentials) -> bool:
+        """Tell whether the callable returns other credentials by now, as when a temporary key ends on the way."""
+        try:
+            return self._current_credentials() != used
+        except HuaweiCloudError:  # the refusal says more
+            return False
+
     def _corrects_clock(self, request: httpx.Request, response: httpx.Response) -> bool:
-        """Correct our offset to the endpoint's clock, if that is why it refused; tell whether to send again."""
+        """Correct our offset to the endpoint's clock, if that is off; tell whether it was."""
         if not gateway.is_error(response, "0301") or (theirs := gateway.http_date(response.headers, "Date")) is None:
             return False
         signed = datetime.strptime(request.headers["X-Sdk-Date"], signing.DATE_FORMAT).replace(tzinfo=UTC)
@@ -96,7 +112,7 @@ class AkSkAuth(SteppedAuth):
         if abs(offset - self._offsets.get(endpoint, timedelta())) > MAX_CLOCK_DIFFERENCE:
             self._offsets[endpoint] = offset
             log.warning("The clock of %s is %.0f s ahead of ours: corrected", endpoint.decode(), offset.total_seconds())
-        return body(request) is not None  # a stream is used up
+        return True
 
 
 def _admitted(guard: KeyGuard, request: httpx.Request) -> Steps:

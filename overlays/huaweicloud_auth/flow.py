@@ -1,6 +1,7 @@
 """How an `httpx.Auth` sends a request more than once and waits for another one, in threads and on an event loop."""
 
 import asyncio
+import sys
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Final, TypeAlias
@@ -11,6 +12,7 @@ from .key_guard import Change
 
 # Where a request has no limit of its own.
 _WAIT_SECONDS: Final = 120.0
+_POLL_SECONDS: Final = 0.02  # on trio, which has no futures of other threads
 
 #: Yields a request and is sent the response (a 4xx has been read, since its code may tell what to do), or yields a
 #: change to wait for and is sent what it brought.
@@ -47,7 +49,7 @@ class SteppedAuth(httpx.Auth):
             steps.close()
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Authenticate `request`; httpx calls this for `httpx.AsyncClient`, on asyncio's event loop."""
+        """Authenticate `request`; httpx calls this for `httpx.AsyncClient`, on asyncio or trio."""
         steps = self._steps(request)
         try:
             step = next(steps)
@@ -58,8 +60,7 @@ class SteppedAuth(httpx.Auth):
                         await response.aread()
                     step = steps.send(response)
                 else:
-                    # The change is shared: asyncio.wait does not cancel it when this task is cancelled.
-                    await asyncio.wait([asyncio.wrap_future(step)], timeout=_seconds(request))
+                    await _wait(step, _seconds(request))
                     step = steps.send(_result(step, 0))
         except StopIteration:
             return
@@ -71,6 +72,17 @@ def _seconds(request: httpx.Request) -> float:
     """Return how long the request may wait for another one: as long as for a connection."""
     seconds: float | None = request.extensions.get("timeout", {}).get("pool")
     return _WAIT_SECONDS if seconds is None else min(_WAIT_SECONDS, seconds)
+
+
+async def _wait(change: Change, seconds: float) -> None:
+    if asyncio._get_running_loop() is not None:  # noqa: SLF001  # it is in asyncio's __all__
+        # The change is shared: asyncio.wait does not cancel it when this task is cancelled.
+        await asyncio.wait([asyncio.wrap_future(change)], timeout=seconds)
+        return
+    trio = sys.modules["trio"]  # the other library that httpx runs on; never imported for those who do not use it
+    with trio.move_on_after(seconds):
+        while not change.done():  # what sets it may be another thread
+            await trio.sleep(_POLL_SECONDS)
 
 
 def _result(change: Change, timeout: float) -> httpx.Response | None:

@@ -1,14 +1,19 @@
 """What Huawei Cloud's API Gateway says in a response: the error's fields and code, a refusal of the key, the time."""
 
 import json
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import zip_longest
 from typing import Any, Final
 
 import httpx
 
+from .errors import printable
+
 #: Outside them a date is junk: to reckon with it could overflow, and no request is signed with one before 1000.
 YEARS: Final = range(1970, 3000)
+_TOKEN: Final = re.compile(rb"(?i)(x-security-token:)[^|\"\\\\\n]+")
 #: MetaStudio's spelling of a refusal by the gateway; its status is 400.
 _REFUSAL_WITH_400: Final = "MSS.00010008"
 
@@ -47,6 +52,26 @@ def is_refusal(response: httpx.Response) -> bool:
     code = error_code(response.content)
     is_gateways = code is None or gateway_code(code) is not None
     return code == _REFUSAL_WITH_400 or (response.status_code == 401 and is_gateways)
+
+
+def without_tokens(text: bytes) -> bytes:
+    """Return what the gateway says, without the security token in the canonical request that it quotes."""
+    return _TOKEN.sub(rb"\1***", text)
+
+
+def canonical_request(message: str) -> str | None:
+    """Return the canonical request that a refusal quotes (with `|` for line breaks); None where it quotes none."""
+    _, found, quoted = message.partition("canonicalRequest:")
+    return without_tokens(quoted.strip().encode()).decode().replace("|", "\n") if found else None
+
+
+def difference(theirs: str, ours: str) -> str | None:
+    """Return the first line in which two canonical requests differ, as a sentence; None where they do not."""
+    ours = without_tokens(ours.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
+    for their_line, our_line in zip_longest(theirs.split("\n"), ours.split("\n"), fillvalue="(nothing)"):
+        if their_line != our_line:
+            return f"the gateway has {printable(their_line, 200)!r} where {printable(our_line, 200)!r} was signed"
+    return None
 
 
 def http_date(headers: httpx.Headers, name: str) -> datetime | None:

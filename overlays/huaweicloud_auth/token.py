@@ -29,8 +29,8 @@ class TokenAuth(SteppedAuth):
         if isinstance(token, str):
             token = Secret(token)
             validation.header_value("the token", token)
-        elif not callable(token):
-            raise ConfigurationError("token must be a string or a callable that returns one")
+        else:
+            validation.function("token", token, "a string or a function that returns one")
         self._token = token
 
     def _steps(self, request: httpx.Request) -> Steps:

@@ -44,7 +44,7 @@ def header_value(name: str, value: str) -> str:
     return value
 
 
-def function(name: str, value: Function) -> Function:
+def function(name: str, value: Function, expected: str = "a function") -> Function:
     """Return `value` if it can be called and does its work then.
 
     Raises:
@@ -52,7 +52,7 @@ def function(name: str, value: Function) -> Function:
     """
     call = getattr(type(value), "__call__", None)  # noqa: B004  # of an object that is no function
     if not callable(value) or iscoroutinefunction(value) or iscoroutinefunction(call):
-        raise ConfigurationError(f"{name} must be a function, and not an async one, not {type(value)}")
+        raise ConfigurationError(f"{name} must be {expected}, and not an async one; this is {type(value)}")
     return value
 
 

@@ -4,7 +4,7 @@ import asyncio
 import random as random_numbers
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeAlias, TypeVar, cast
 
 import attrs
 import httpx
@@ -18,6 +18,9 @@ from .retries import MAX_RETRY_AFTER, backoff, may_repeat, retry_after
 
 T = TypeVar("T")
 
+#: Says what is wrong with a result of the right type.
+Wrong: TypeAlias = Callable[[T], str | None] | None
+
 _MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)  # what generated code raises
 
 
@@ -28,7 +31,7 @@ class Call:
     Attributes:
         max_retries: How many attempts may follow the first.
         total_timeout: Seconds for all of them.
-        repeatable: Whether a POST may be executed twice; any other method may in any case.
+        repeatable: Whether a POST may be executed twice; any other method may.
         made: How many attempts have failed.
     """
 
@@ -110,30 +113,22 @@ class _Attempt:
         self._misshapen = error
         return True
 
-    def outcome(self, returns: type[T]) -> T:
-        """Return the result, if it is a `returns`; where the contract promises no content (`NoneType`), return None.
-
-        Raises:
-            APIResponseValidationError: It is something else.
-        """
+    def outcome(self, returns: type[T], wrong: Wrong[T]) -> T:
+        """Return the result, if it is a `returns`; where the contract promises no content (`NoneType`), return None."""
         if returns is type(None):
             return None
-        state = getattr(self.result, "state", None)  # of an open enum, which the generator lets anything into
-        if isinstance(self.result, returns) and (state is None or isinstance(state, str)):
-            return self.result
-        reason = "the response does not have the shape of the contract"
+        if isinstance(self.result, returns):
+            reason = wrong(self.result) if wrong else None
+            if reason is None:
+                return self.result
+        else:
+            reason = "the response does not have the shape of the contract"
         raise validation_error(cast("httpx.Response", self._response), reason) from self._misshapen
 
 
 @attrs.define(eq=False, repr=False)
 class _Caller:
-    """The limits of a client's calls.
-
-    Attributes:
-        max_retries: How many attempts may follow the first one of a call.
-        total_timeout: Seconds for a call.
-        clock: Seconds, from any moment on.
-    """
+    """The limits of a client's calls; see `Call`."""
 
     max_retries: int
     total_timeout: float
@@ -160,20 +155,21 @@ class Caller(_Caller):
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
-    def run(self, operation: Callable[..., object], returns: type[T], call: Call) -> T:
+    def run(self, operation: Callable[..., object], returns: type[T], call: Call, wrong: Wrong[T] = None) -> T:
         """Run `operation` until it returns a `returns`, or until `call` has no attempt left.
 
         Args:
             operation: A generated function whose arguments are given, but for its client.
             returns: What the contract promises; `NoneType` where it promises no content.
             call: Its limits.
+            wrong: What else to validate.
         """
         while True:
             attempt = _Attempt(self.http, call)
             try:
                 with attempt:
                     attempt.result = operation(client=attempt.client)
-                return attempt.outcome(returns)
+                return attempt.outcome(returns, wrong)
             except MetaStudioError as error:
                 delay = call.delay(error, attempt.method)
             self.sleep(delay)
@@ -187,14 +183,16 @@ class AsyncCaller(_Caller):
     clock: Callable[[], float] = lambda: asyncio.get_running_loop().time()
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def run(self, operation: Callable[..., Awaitable[object]], returns: type[T], call: Call) -> T:
+    async def run(
+        self, operation: Callable[..., Awaitable[object]], returns: type[T], call: Call, wrong: Wrong[T] = None
+    ) -> T:
         """Run `operation`; as `Caller.run`."""
         while True:
             attempt = _Attempt(self.http, call)
             try:
                 with attempt:
                     attempt.result = await operation(client=attempt.client)
-                return attempt.outcome(returns)
+                return attempt.outcome(returns, wrong)
             except MetaStudioError as error:
                 delay = call.delay(error, attempt.method)
             await self.sleep(delay)

@@ -1,21 +1,21 @@
 """`MetaStudio` and `AsyncMetaStudio`: where the configuration is validated and the resources hang."""
 
 import ssl
-from collections.abc import Callable
 from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
 import httpx
 
-from huaweicloud_auth import AkSkAuth, TokenAuth, sources
+from huaweicloud_auth import AkSkAuth, Secret, TokenAuth, sources
 from huaweicloud_auth.credentials import CredentialsSource
 from metastudio_client import Client
 
 from . import validation
 from ._version import __version__
 from .asyncio_transport import AsyncioTransport
+from .bounded import AsyncBounded, Bounded
 from .calls import AsyncCaller, Caller
 from .errors import ConfigurationError, printable
-from .http_clients import AsyncClient, InTime, SyncClient
+from .http_clients import AsyncClient, SyncClient
 from .proxies import environment_proxy
 from .short_jobs import AsyncShortJobs, ShortJobs
 
@@ -24,7 +24,7 @@ Region: TypeAlias = Literal["cn-north-4", "cn-east-3", "ap-southeast-3"]
 
 # A response is about a kilobyte: not worth compressing.
 _HEADERS: Final = {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"}
-
+_SETTINGS: Final = "arguments verify and proxy; HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR"
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 Proxy: TypeAlias = str | httpx.Proxy | None
 Verify: TypeAlias = ssl.SSLContext | bool
@@ -63,12 +63,12 @@ class _Studio(Generic[TransportT]):
                 or the profile file.
             auth: An `AkSkAuth`, `TokenAuth` or any `httpx.Auth`, instead of `credentials`; or `METASTUDIO_AUTH_TOKEN`.
             app_user_id: Sent as `X-App-UserId` with every call: the ID of your own user.
-            timeout: Seconds for each phase of one attempt (connect, write, read), or an `httpx.Timeout`.
+            timeout: Seconds for each phase of an attempt (connect, write, read), or an `httpx.Timeout`.
             max_retries: How many attempts may follow the first one of a call.
             total_timeout: Seconds for a call with its retries.
             verify: As in httpx: an `ssl.SSLContext` brings a CA file or a client certificate.
             proxy: As in httpx.
-            transport: As in httpx; `verify` and proxies are then the transport's business.
+            transport: As in httpx; `verify` and proxies are then its business.
 
         Raises:
             ConfigurationError: Something is missing or malformed.
@@ -78,17 +78,30 @@ class _Studio(Generic[TransportT]):
             raise ConfigurationError("give proxy or transport, not both: the transport decides on proxies")
         self.project_id = _project_id(project_id)
         self._app_user_id = None if app_user_id is None else validation.header_value("app_user_id", app_user_id)
-        retries, total = validation.count("max_retries", max_retries), validation.number("total_timeout", total_timeout)
-        self._limits = retries, total
+        retries = validation.count("max_retries", max_retries)
+        self._limits = retries, validation.number("total_timeout", total_timeout)
         self._auth = _auth(credentials, auth, self.project_id)
         if not isinstance(timeout, httpx.Timeout):
             timeout = httpx.Timeout(validation.number("timeout", timeout))
         self._timeout = timeout
         self.client = Client(base_url)
-        self._open(base_url, transport or _usable(self._new_transport, base_url, verify, proxy))
+        proxy = Secret(proxy) if isinstance(proxy, str) else proxy or environment_proxy(httpx.URL(base_url))
+        self._connect(base_url, verify, proxy, transport)
 
-    _new_transport: Callable[[Verify, Proxy], TransportT]
-    _open: Callable[[str, TransportT], None]
+    def _connect(self, base_url: str, verify: Verify, proxy: Proxy, transport: TransportT | None) -> None:
+        try:
+            self._open(base_url, verify, proxy, transport)
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+            what = f"a proxy, or what TLS is to be verified with, cannot be used ({_SETTINGS})"
+            # What is wrong with a URL is not quoted: it may hold a password, wherever that begins and ends.
+            reason = f": {error}" if isinstance(error, ImportError | OSError) else ""
+            failure = ConfigurationError(f"{what}: {type(error).__name__}{reason}")
+        else:
+            return
+        raise failure  # outside the except block: httpx's own traceback has the URL, and in it perhaps a password
+
+    def _open(self, base_url: str, verify: Verify, proxy: Proxy, transport: TransportT | None) -> None:
+        raise NotImplementedError
 
 
 class MetaStudio(_Studio[httpx.BaseTransport]):
@@ -96,12 +109,13 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
 
     short_jobs: ShortJobs
 
-    def _new_transport(self, verify: Verify, proxy: Proxy) -> httpx.BaseTransport:
-        return httpx.HTTPTransport(verify=verify, proxy=proxy)
+    def _open(self, base_url: str, verify: Verify, proxy: Proxy, transport: httpx.BaseTransport | None) -> None:
+        def given() -> httpx.BaseTransport:
+            return transport or httpx.HTTPTransport(verify=context, proxy=proxy)
 
-    def _open(self, base_url: str, transport: httpx.BaseTransport) -> None:
+        context = False if transport else httpx.create_ssl_context(verify)
         self._http = SyncClient(
-            base_url=base_url, auth=self._auth, headers=_HEADERS, timeout=self._timeout, transport=InTime(transport)
+            base_url=base_url, auth=self._auth, headers=_HEADERS, timeout=self._timeout, transport=Bounded(given)
         )
         self.client.set_httpx_client(self._http)
         self.short_jobs = ShortJobs(Caller(*self._limits, http=self._http), self.project_id, self._app_user_id)
@@ -122,12 +136,10 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
 
     short_jobs: AsyncShortJobs
 
-    def _new_transport(self, verify: Verify, proxy: Proxy) -> httpx.AsyncBaseTransport:
-        return AsyncioTransport(verify, proxy)
-
-    def _open(self, base_url: str, transport: httpx.AsyncBaseTransport) -> None:
+    def _open(self, base_url: str, verify: Verify, proxy: Proxy, transport: httpx.AsyncBaseTransport | None) -> None:
+        bounded = AsyncBounded(transport or AsyncioTransport(verify, proxy))
         self._http = AsyncClient(
-            base_url=base_url, auth=self._auth, headers=_HEADERS, timeout=self._timeout, transport=transport
+            base_url=base_url, auth=self._auth, headers=_HEADERS, timeout=self._timeout, transport=bounded
         )
         self.client.set_async_httpx_client(self._http)
         self.short_jobs = AsyncShortJobs(
@@ -143,18 +155,6 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _usable(new: Callable[[Verify, Proxy], TransportT], base_url: str, verify: Verify, proxy: Proxy) -> TransportT:
-    """Return a transport to the one endpoint that there is; its proxy is found out here, once."""
-    try:
-        return new(verify, environment_proxy(httpx.URL(base_url)) if proxy is None else proxy)
-    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-        failure = ConfigurationError(
-            "a proxy, or what TLS is to be verified with, cannot be used (arguments verify and proxy; HTTPS_PROXY, "
-            f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR): {type(error).__name__}: {error}"
-        )
-    raise failure  # outside the except block: httpx's own traceback has the URL, and in it perhaps a password
 
 
 def _endpoint(region: str | None, endpoint: str | None) -> str:

@@ -12,7 +12,7 @@ import httpx
 from huaweicloud_auth import gateway
 from huaweicloud_auth.errors import ConfigurationError as ConfigurationError
 from huaweicloud_auth.errors import CredentialsError as CredentialsError
-from huaweicloud_auth.errors import HuaweiCloudError, KeyRefused
+from huaweicloud_auth.errors import HuaweiCloudError
 from huaweicloud_auth.errors import printable as printable
 from metastudio_client.models import ShortJob
 
@@ -21,22 +21,22 @@ MetaStudioError = HuaweiCloudError
 
 
 class APIConnectionError(MetaStudioError):
-    """No answer came back: the connection was refused, lost or never made."""
+    """No response came back: the connection was refused, lost or never made."""
 
 
 class APITimeoutError(APIConnectionError):
-    """No answer came back in time."""
+    """No response came back in time."""
 
 
 @attrs.define(slots=False, repr=False)
 class APIResponseValidationError(MetaStudioError):
-    """A 2xx answer that is not what the contract says.
+    """A 2xx response that is not what the contract says.
 
     Attributes:
         reason: What is wrong with it.
         status_code: The HTTP status.
-        headers: The response's headers.
-        body: The response's body, as it came.
+        headers: Its headers.
+        body: Its body.
     """
 
     reason: str
@@ -54,12 +54,12 @@ class APIStatusError(MetaStudioError):
 
     Attributes:
         status_code: The HTTP status.
-        error_code: `error_code` of the body, an opaque string such as `APIGW.0301`.
-        error_msg: `error_msg` of the body.
-        request_id: From the body or from `X-Request-Id`; quote it when asking for support.
+        error_code: An opaque string such as `APIGW.0301`.
+        error_msg: What the service says.
+        request_id: Quote it when asking for support.
         headers: The response's headers.
-        body: The response's body, as it came.
-        hint: What to do about it, where there is something to say.
+        body: The response's body, without a security token that it quotes.
+        hint: What to do about it, if there is something to say.
     """
 
     status_code: int
@@ -75,9 +75,15 @@ class APIStatusError(MetaStudioError):
         """The number of a gateway's code, `0301` for `APIGW.0301` (which some pages spell `APIG.0301`), or None."""
         return gateway.gateway_code(self.error_code)
 
+    @property
+    def canonical_request(self) -> str | None:
+        """The canonical request that the gateway computed, where a refused signature quotes it; its token is masked."""
+        return gateway.canonical_request(self.error_msg or "")
+
     def __str__(self) -> str:
-        message = self.error_msg or (None if self.error_code else _excerpt(self.body)) or "no message"
-        parts = [printable(f"{self.status_code} {self.error_code or '(no error code)'}: {message}")]
+        message = self.error_msg or ("" if self.error_code else _excerpt(self.body)) or "no message"
+        message = message.partition(", canonicalRequest:")[0]  # it would fill the line
+        parts = [f"{self.status_code} {printable(self.error_code or '(no error code)', 80)}: {printable(message, 200)}"]
         if self.request_id:
             parts.append(printable(f"(request ID {self.request_id})", limit=80))
         if self.hint:
@@ -114,7 +120,7 @@ class ShortJobFailed(MetaStudioError):  # noqa: N818  # the job failed, not the 
     """A short job ended in a state of failure.
 
     Attributes:
-        job: The job, with `job_failed_code` and `job_failed_reason` where the service gives them.
+        job: The job, perhaps with `job_failed_code` and `job_failed_reason`.
     """
 
     job: ShortJob
@@ -129,8 +135,7 @@ class WaitTimeout(MetaStudioError):  # noqa: N818  # as the standard library's n
     """A short job did not finish in time. It may still do: another wait can go on from here.
 
     Attributes:
-        job_id: The job.
-        timeout: The seconds that were waited.
+        job_id, timeout: The job, and the seconds that were waited.
         job: The last response, or None where there was none.
     """
 
@@ -140,7 +145,8 @@ class WaitTimeout(MetaStudioError):  # noqa: N818  # as the standard library's n
 
     def __str__(self) -> str:
         last = "there was no response" if self.job is None else f"its last state was {self.job.state or 'not given'}"
-        return printable(f"short job {self.job_id} did not finish within {self.timeout:g} s; {last}")
+        lost = f"; the last poll failed: {self.__cause__}" if self.__cause__ else ""
+        return printable(f"short job {self.job_id} did not finish within {self.timeout:g} s; {last}{lost}")
 
 
 _CLASS_BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
@@ -150,7 +156,6 @@ _CLASS_BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
     404: NotFoundError,
     429: RateLimitError,
 }
-# Codes that say more than the status they come with.
 _CLASS_BY_CODE: Final = {"MSS.00010008": AuthenticationError, "MSS.00010009": PermissionDeniedError}
 # What to do about the codes that users meet.
 _HINTS: Final[dict[str, str]] = {
@@ -164,23 +169,22 @@ _HINTS: Final[dict[str, str]] = {
 }
 
 
-def status_error(response: httpx.Response) -> APIStatusError:
-    """Return the typed error for a response whose status is not 2xx. Never raises, whatever the body holds."""
-    status, body = response.status_code, response.content
+def status_error(response: httpx.Response, signed: str | None = None) -> APIStatusError:
+    """Return the typed error for a response whose status is not 2xx. Never raises, whatever the body holds.
+
+    With the canonical request that was `signed`, the hint says where the gateway's differs.
+    """
+    status, body = response.status_code, gateway.without_tokens(response.content)
     fields = gateway.error_fields(body)
     code = _text(fields.get("error_code"))
     fallback = InternalServerError if status >= 500 else APIStatusError
     error_class = _CLASS_BY_CODE.get(code or "") or _CLASS_BY_STATUS.get(status, fallback)
     message, hint = _text(fields.get("error_msg")), _HINTS.get((code or "").replace("APIG.", "APIGW."))
+    theirs = gateway.canonical_request(message or "")
+    if theirs and signed and (difference := gateway.difference(theirs, signed)):
+        hint = f"The signed request was changed on the way: {difference}"
     request_id = _text(fields.get("request_id")) or response.headers.get("X-Request-Id")
     return error_class(status, code, message, request_id, response.headers, body, hint)
-
-
-def refusal_error(refused: KeyRefused) -> APIStatusError:
-    """Return the typed error for a request that was not sent, since its key has been refused before."""
-    error = status_error(refused.response)
-    error.hint = str(refused)
-    return error
 
 
 def validation_error(response: httpx.Response, reason: str) -> APIResponseValidationError:

@@ -6,10 +6,11 @@ response hook: httpx runs hooks before the auth flow has seen the response.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from time import perf_counter
-from typing import Any, Final, cast
+from typing import Any
 
 import httpx
 
@@ -17,9 +18,8 @@ from huaweicloud_auth import KeyRefused
 from huaweicloud_auth.errors import printable
 
 from . import errors
+from .bounded import LATE, seconds_left
 from .log import log
-
-_LATE: Final = "the response was not complete when the time was up"
 
 
 class _NoCookies(httpx.Cookies):
@@ -53,8 +53,9 @@ class SyncClient(httpx.Client):
 
 
 class AsyncClient(httpx.AsyncClient):
-    """`httpx.AsyncClient` with the border around `send`."""
+    """`httpx.AsyncClient` with the border around `send`, on one event loop."""
 
+    _loop: asyncio.AbstractEventLoop | None = None
     cookies: Any = cached_property(lambda _: _NoCookies())
 
     _root: Any = cached_property(lambda self: str(self.base_url).rstrip("/"))
@@ -66,8 +67,11 @@ class AsyncClient(httpx.AsyncClient):
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that is empty or holds a JSON object, or raise a `MetaStudioError`."""
         options["stream"], started = False, perf_counter()  # it is read here, whole
+        self._loop = self._loop or asyncio.get_running_loop()
+        if self._loop is not asyncio.get_running_loop():
+            raise RuntimeError("an AsyncMetaStudio belongs to the event loop that used it first: make another one")
         try:
-            async with asyncio.timeout(_seconds_left(request)):
+            async with asyncio.timeout(seconds_left(request)):
                 response = await super().send(request, **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             failure = _failure(request, error, started)
@@ -79,44 +83,6 @@ class AsyncClient(httpx.AsyncClient):
         raise failure  # as above
 
 
-class InTime(httpx.BaseTransport):
-    """Stops reading a body at the call's deadline: httpx's own limit is for the time between two of its parts."""
-
-    def __init__(self, transport: httpx.BaseTransport) -> None:
-        self._transport = transport
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`; raises httpx's errors, reading the body too."""
-        response = self._transport.handle_request(request)
-        response.stream = _InTimeStream(request, cast("httpx.SyncByteStream", response.stream))
-        return response
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._transport.close()
-
-
-class _InTimeStream(httpx.SyncByteStream):
-    def __init__(self, request: httpx.Request, stream: httpx.SyncByteStream) -> None:
-        self._request, self._stream = request, stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        for part in self._stream:
-            left = _seconds_left(self._request)
-            if left is not None and left <= 0:
-                raise httpx.ReadTimeout(_LATE)
-            yield part
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-def _seconds_left(request: httpx.Request) -> float | None:
-    """Return what is left for the call; None for a request that is not one of a call."""
-    seconds_left: Callable[[], float] | None = request.extensions.get("seconds_left")
-    return None if seconds_left is None else seconds_left()
-
-
 @lru_cache(maxsize=1024)
 def _absolute(root: str, url: httpx.URL | str) -> httpx.URL:
     """Return the URL of a path, parsed once: who waits for a job queries it many times."""
@@ -126,7 +92,7 @@ def _absolute(root: str, url: httpx.URL | str) -> httpx.URL:
 def _checked(request: httpx.Request, response: httpx.Response, started: float) -> httpx.Response:
     _debug(request, f"{response.status_code}, request ID {response.headers.get('X-Request-Id')}", started)
     if not response.is_success:
-        raise errors.status_error(response)
+        raise errors.status_error(response, request.extensions.get("canonical_request"))
     if not response.content:  # good where the contract promises nothing; else the call raises
         return response
     try:
@@ -143,14 +109,23 @@ def _checked(request: httpx.Request, response: httpx.Response, started: float) -
 def _failure(request: httpx.Request, error: Exception, started: float) -> errors.MetaStudioError:
     """Return our error for one of httpx's or the network's; it keeps neither request nor traceback, hence no secret."""
     if isinstance(error, KeyRefused):
-        return errors.refusal_error(error)
+        refused = errors.status_error(error.response)
+        refused.hint = str(error)
+        return refused
     if isinstance(error, TimeoutError):
-        error = httpx.ReadTimeout(_LATE)
+        error = httpx.ReadTimeout(LATE)
     kind = errors.APITimeoutError if isinstance(error, httpx.TimeoutException) else errors.APIConnectionError
     failure = kind(printable(f"{type(error).__name__}: {error}".removesuffix(": ")))
-    failure.__cause__ = type(error)(str(error))
+    untrusted = next((each for each in _chain(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
+    failure.__cause__ = type(error)(str(error)) if untrusted is None else ssl.SSLCertVerificationError(str(untrusted))
     _debug(request, str(failure), started)
     return failure
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _debug(request: httpx.Request, outcome: str, started: float) -> None:

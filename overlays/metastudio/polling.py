@@ -20,7 +20,7 @@ from .errors import (
     WaitTimeout,
 )
 from .log import log
-from .retries import MAX_RETRY_AFTER, retry_after
+from .retries import MAX_RETRY_AFTER, is_permanent, retry_after
 
 #: Documented by name.
 SUCCESS_STATES: Final[frozenset[str]] = frozenset({JobState.SUCCEED})
@@ -109,6 +109,8 @@ class Wait:
         try:
             yield
         except PASSING as error:
+            if is_permanent(error):
+                raise
             log.warning("Short job %s: a poll failed, the wait goes on: %s", self.job_id, error)
             self.lost = error
 

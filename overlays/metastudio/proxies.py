@@ -5,19 +5,21 @@ from urllib.request import getproxies
 
 import httpx
 
+from huaweicloud_auth import Secret
 
-def environment_proxy(endpoint: httpx.URL) -> str | None:
+
+def environment_proxy(endpoint: httpx.URL) -> Secret | None:
     """Return the proxy that `HTTPS_PROXY` or `ALL_PROXY` name for an https endpoint; None if `NO_PROXY` has it.
 
     Plain http is for loopback: no proxy may come in between and read the credentials.
     """
     proxies = getproxies()
-    proxy = proxies.get("https") or proxies.get("all")
-    if proxy is None or endpoint.scheme != "https":
+    proxy = Secret(proxies.get("https") or proxies.get("all") or "")
+    if not proxy or endpoint.scheme != "https":
         return None
     if any(_covers(entry.strip().lower(), endpoint) for entry in proxies.get("no", "").split(",")):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    return Secret(proxy if "://" in proxy else f"http://{proxy}")  # it may hold a password
 
 
 def _covers(entry: str, endpoint: httpx.URL) -> bool:

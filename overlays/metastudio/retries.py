@@ -1,5 +1,7 @@
 """What may be tried again, and when: data and pure functions. The calls are in `calls`."""
 
+import re
+import ssl
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
@@ -47,12 +49,24 @@ def may_repeat(error: MetaStudioError, *, idempotent: bool) -> bool:
 
 def repeat(error: MetaStudioError) -> Repeat:
     """Return on what it depends whether that is so."""
+    if is_permanent(error):
+        return Repeat.NEVER
     if isinstance(error, APIConnectionError):
         return Repeat.ALWAYS if isinstance(error.__cause__, _NEVER_SENT) else Repeat.IF_IDEMPOTENT
     if isinstance(error, APIStatusError):
         code = error.gateway_code or error.error_code
         return _REPEATS.get((error.status_code, code), Repeat.NEVER)
     return Repeat.NEVER
+
+
+def is_permanent(error: MetaStudioError) -> bool:
+    """Tell whether a connection fails for a reason that does not pass.
+
+    A certificate that does not verify, or a proxy that refuses (407, 403) or is none; a 5xx of the proxy passes.
+    """
+    cause = error.__cause__ if isinstance(error, APIConnectionError) else None
+    refused = isinstance(cause, httpx.ProxyError) and not str(cause).startswith("5")
+    return refused or isinstance(cause, ssl.SSLCertVerificationError | httpx.UnsupportedProtocol)
 
 
 def backoff(made: int, random: float) -> float:
@@ -71,8 +85,8 @@ def retry_after(error: MetaStudioError | None) -> float | None:
     if not isinstance(error, APIStatusError):
         return None
     value = error.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
+    if re.fullmatch(r"[0-9]{1,400}(\.[0-9]{1,400})?", value):
+        return min(float(value), 1e9)
     until = http_date(error.headers, "Retry-After")
     now = http_date(error.headers, "Date") or datetime.now(UTC)
     return None if until is None else max(0.0, (until - now).total_seconds())

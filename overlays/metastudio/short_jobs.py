@@ -74,7 +74,7 @@ class ShortJobs:
     def _show(self, job_id: str, call: Call) -> ShortJob:
         job_id = validation.path_id("job_id", job_id)
         operation = partial(show_short_job.sync, self._project_id, job_id, x_app_user_id=self._app_user_id)
-        return self._caller.run(operation, ShortJob, call)
+        return self._caller.run(operation, ShortJob, call, partial(_wrong, job_id))
 
 
 class AsyncShortJobs:
@@ -154,7 +154,15 @@ class AsyncShortJobs:
     def _show(self, job_id: str, call: Call) -> Coroutine[Any, Any, ShortJob]:
         job_id = validation.path_id("job_id", job_id)
         operation = partial(show_short_job.asyncio, self._project_id, job_id, x_app_user_id=self._app_user_id)
-        return self._caller.run(operation, ShortJob, call)
+        return self._caller.run(operation, ShortJob, call, partial(_wrong, job_id))
+
+
+def _wrong(job_id: str, job: ShortJob) -> str | None:
+    if job.state is not None and not isinstance(job.state, str):  # the generator lets anything into an open enum
+        return "the state is not a string"
+    if job.job_id is not None and str(job.job_id).lower() != job_id.lower():
+        return "the response is about another job"
+    return None
 
 
 def _waits(job_ids: Iterable[str], goal: Goal, clock: Callable[[], float]) -> list[Wait]:

@@ -10,7 +10,7 @@ from metastudio_client.models import ShortJob
 
 from . import errors
 from .polling import Failed, Finished, Outcome, Pace, Wait
-from .retries import retry_after
+from .retries import is_permanent, retry_after
 
 Poll: TypeAlias = asyncio.Future[ShortJob]
 #: Errors that would fail every remaining job too.
@@ -72,9 +72,9 @@ def _settled(done: Poll, wait: Wait, pace: Pace, sent: float, now: float) -> Out
     try:
         with wait.forgiving():
             job = done.result()
-    except _FATAL:
-        raise
     except errors.MetaStudioError as error:
+        if isinstance(error, _FATAL) or is_permanent(error):
+            raise
         return Failed(wait.job_id, wait.job, error)
     try:
         if job is not None:

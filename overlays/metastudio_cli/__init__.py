@@ -1,4 +1,7 @@
-"""The command `metastudio`. Needs the extra `cli`; `sandbox` and `demo` need `sandbox` as well."""
+"""The command `metastudio`. Needs the extra `cli`; `sandbox` and `demo` need `sandbox` as well.
+
+PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
+"""
 
 import sys
 

@@ -9,14 +9,10 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from huaweicloud_auth import request as signed_request
 from huaweicloud_auth import sources
@@ -29,7 +25,7 @@ from metastudio import (
     __version__,
 )
 
-from . import render, sign_report, waiting
+from . import output, render, sign_report, waiting
 
 if TYPE_CHECKING:
     from metastudio_sandbox import Sandbox
@@ -41,41 +37,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show locals
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console()
-err = Console(stderr=True)
-
 Region = Annotated[str | None, typer.Option(help="Region; or METASTUDIO_REGION.")]
 Endpoint = Annotated[str | None, typer.Option(help="Endpoint instead of a region; or METASTUDIO_ENDPOINT.")]
 ProjectId = Annotated[str | None, typer.Option(help="Project ID; or HUAWEICLOUD_SDK_PROJECT_ID.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, as when the output is not a terminal.")]
-
-
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    try:
-        yield
-    except ConfigurationError as error:
-        _complain(error)
-        raise typer.Exit(2) from None
-    except MetaStudioError as error:
-        _complain(error)
-        raise typer.Exit(1) from None
-
-
-def _complain(error: MetaStudioError, about: str = "") -> None:
-    _say(f"metastudio: {about}{error}", "red")
-
-
-def _say(line: str, style: str = "") -> None:
-    """Print a line on stderr as it is: nothing in it is markup or an emoji's name, and it is not wrapped."""
-    err.print(Text(line, style), soft_wrap=True)
-
-
-class _Log(logging.Handler):
-    """Through the console, which knows of the live table; a stream would write into it."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        _say(self.format(record))
 
 
 @app.callback(invoke_without_command=True)
@@ -84,7 +49,7 @@ def _root(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is sent and answered.")] = False,
 ) -> None:
     if verbose:
-        logging.basicConfig(format="%(asctime)s %(message)s", handlers=[_Log()])
+        logging.basicConfig(format="%(asctime)s %(message)s", handlers=[output.Log()])
         for name in ("metastudio", "huaweicloud_auth"):
             logging.getLogger(name).setLevel(logging.DEBUG)
     if version:
@@ -102,20 +67,20 @@ def show(
 ) -> None:
     """Show the details of short jobs. One that cannot be shown does not keep the others from being shown."""
     failed = False
-    with _exit_codes(), MetaStudio(region=region, endpoint=endpoint, project_id=project_id) as studio:
+    with output.exit_codes(), MetaStudio(region=region, endpoint=endpoint, project_id=project_id) as studio:
         for job_id in job_ids:
             try:
                 job = studio.short_jobs.show(job_id)
             except (ConfigurationError, AuthenticationError, PermissionDeniedError):
                 raise  # the next one would fare no better, and failed authentications lock a key
             except MetaStudioError as error:
-                _complain(error, f"{job_id}: ")
+                output.complain(error, f"{job_id}: ")
                 failed = True
             else:
-                if as_json or not out.is_terminal:
+                if as_json or not output.out.is_terminal:
                     typer.echo(json.dumps(job.to_dict()))
                 else:
-                    out.print(render.short_job(job))
+                    output.out.print(render.short_job(job))
     if failed:
         raise typer.Exit(1)
 
@@ -137,11 +102,11 @@ def wait(
     progress = waiting.Progress(list(dict.fromkeys(job_ids)), timeout, rate)
     options = {"region": region, "endpoint": endpoint, "project_id": project_id}
     try:
-        with _exit_codes():
-            screen = err if err.is_terminal else out
-            waiting.wait(progress, as_json or not out.is_terminal, screen, _complain, **options)
+        with output.exit_codes():
+            screen = output.err if output.err.is_terminal else output.out
+            waiting.wait(progress, as_json or not output.out.is_terminal, screen, output.complain, **options)
     except KeyboardInterrupt:
-        _say(" ".join(("metastudio: interrupted; unfinished:", *progress.unfinished)))
+        output.say(" ".join(("metastudio: interrupted; unfinished:", *progress.unfinished)))
         raise typer.Exit(130) from None
     raise typer.Exit(progress.exit_code())
 
@@ -153,13 +118,14 @@ def sign(
     header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME:VALUE")] = None,
     data: Annotated[str, typer.Option("--data", "-d", help="The body.")] = "",
     project_id: ProjectId = None,
+    refusal: Annotated[str, typer.Option(help="The text of a refusal: show where its canonical request differs.")] = "",
 ) -> None:
     """Print how a request is signed, and a curl command that sends it: to find out why a signature is refused."""
-    with _exit_codes():
+    with output.exit_codes():
         request = sign_report.request(method, url, header or [], data)
         project = project_id or sources.find_project_id()
         canonical = signed_request.sign(request, sources.find_credentials(), project, datetime.now(UTC))
-    typer.echo(sign_report.report(request, canonical))
+    typer.echo(sign_report.report(request, canonical, refusal))
 
 
 @app.command()
@@ -171,13 +137,13 @@ def sandbox(
     try:
         started = sandbox_class(port=port).start()
     except OSError as error:
-        _say(f"metastudio: cannot listen on 127.0.0.1:{port}: {error}", "red")
+        output.say(f"metastudio: cannot listen on 127.0.0.1:{port}: {error}", "red")
         raise typer.Exit(2) from None
     typer.echo("\n".join(f"export {name}='{value}'" for name, value in started.environment.items()))
     sys.stdout.flush()
     for job_id, job in started.jobs.items():
-        _say(f"{job_id}  {job['state']}")
-    _say("Serving these jobs until interrupted (Ctrl-C).")
+        output.say(f"{job_id}  {job['state']}")
+    output.say("Serving these jobs until interrupted (Ctrl-C).")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         threading.Event().wait()
@@ -190,19 +156,19 @@ def demo() -> None:
     """Query a job in each state from the sandbox, and show what went over the wire."""
     with _sandbox_class()() as service:
         studio = MetaStudio(endpoint=service.url, project_id=service.project_id, credentials=service.credentials)
-        with _exit_codes(), studio:
+        with output.exit_codes(), studio:
             jobs = [studio.short_jobs.show(job_id) for job_id in service.jobs]
-        out.print(render.overview(jobs))
-        out.print(render.short_job(next(job for job in jobs if job.assess_result)))
-        out.print(render.exchange(service.exchanges[0]))
+        output.out.print(render.overview(jobs))
+        output.out.print(render.short_job(next(job for job in jobs if job.assess_result)))
+        output.out.print(render.exchange(service.exchanges[0]))
         verified = sum(exchange.status == 200 for exchange in service.exchanges)
-        out.print(f"{verified} of {len(jobs)} requests were signed, sent to {service.url}, verified and answered.")
+        output.out.print(f"{verified} of {len(jobs)} requests were signed, sent to {service.url} and verified.")
 
 
 def _sandbox_class() -> "type[Sandbox]":
     try:
         from metastudio_sandbox import Sandbox  # noqa: PLC0415  # what it needs may not be installed
     except ModuleNotFoundError as error:
-        _say(f"metastudio: {error}", "red")
+        output.say(f"metastudio: {error}", "red")
         raise typer.Exit(2) from None
     return Sandbox

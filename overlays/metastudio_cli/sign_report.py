@@ -8,6 +8,7 @@ from shlex import quote
 
 import httpx
 
+from huaweicloud_auth import gateway
 from huaweicloud_auth.signing import string_to_sign
 from metastudio import ConfigurationError
 
@@ -35,12 +36,16 @@ def request(method: str, url: str, header: list[str], data: str) -> httpx.Reques
     return made
 
 
-def report(request: httpx.Request, canonical_request: str) -> str:
-    """Return the canonical request, the string to sign and the curl command for a signed `request`."""
+def report(request: httpx.Request, canonical_request: str, refusal: str = "") -> str:
+    """Return the canonical request, the string to sign and the curl command for a signed `request`.
+
+    With the text of a refusal, the first line in which its canonical request differs comes first; its date is taken.
+    """
     canonical = re.sub(r"^(x-security-token:).*$", r"\1***", canonical_request, flags=re.MULTILINE)
     to_sign = string_to_sign(canonical_request, request.headers["X-Sdk-Date"])
     return "\n".join(
         (
+            *_compared(canonical_request, refusal),
             "# canonical request",
             canonical,
             "",
@@ -51,6 +56,18 @@ def report(request: httpx.Request, canonical_request: str) -> str:
             _curl(request, to_sign),
         )
     )
+
+
+def _compared(ours: str, refusal: str) -> list[str]:
+    if not refusal:
+        return []
+    theirs = gateway.canonical_request(refusal)
+    if theirs is None:
+        return ["# the refusal quotes no canonical request (canonicalRequest:...)", ""]
+    if date := re.search(r"^x-sdk-date:.*$", theirs, flags=re.MULTILINE):
+        ours = re.sub(r"^x-sdk-date:.*$", date[0], ours, flags=re.MULTILINE)
+    difference = gateway.difference(theirs, ours) or "the canonical request is the same: look at the key pair"
+    return [f"# {difference}", ""]
 
 
 def _curl(request: httpx.Request, to_sign: str) -> str:

@@ -1,4 +1,7 @@
-"""The service on this machine: a stand-in for MetaStudio's short jobs, for demos and tests."""
+"""The service on this machine: a stand-in for MetaStudio's short jobs, for demos and tests.
+
+PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final

@@ -1,5 +1,6 @@
 """The service's part of the sandbox: routes, validation and answers, all taken from the contract."""
 
+import json
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ from openapi_core.contrib.starlette import StarletteOpenAPIRequest, StarletteOpe
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.validation.request.exceptions import SecurityValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -48,7 +49,7 @@ class Service:
 
     contract: dict[str, Any]
     project_id: str
-    credentials: Credentials
+    keys: dict[str, Credentials]
     token: str
     now: Callable[[], datetime]
     validate: bool
@@ -72,14 +73,21 @@ class Service:
             for method, operation in item.items()
             if method in {"get", "post", "put", "delete"}
         )
-        return Starlette(
-            routes=[Route(path, self._endpoint(operation), methods=[method]) for path, method, operation in operations],
-            exception_handlers={404: self._no_such_api, 405: self._no_such_api},  # doc: also for a wrong method
-        )
+        routes = [Route(path, self._endpoint(operation), methods=[method]) for path, method, operation in operations]
+        for route in routes:
+            (route.methods or set()).discard("HEAD")  # Starlette's addition
+        handlers = {404: self._no_such_api, 405: self._no_such_api}  # doc: also for a wrong method
+        app = Starlette(routes=routes, exception_handlers=handlers)
+        app.router.redirect_slashes = False
+        return app
 
     def _endpoint(self, operation: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            received, body = self.now(), await request.body()
+            received = self.now()
+            try:
+                body = await request.body()
+            except ClientDisconnect:
+                return Response()
             canonical = gateway.canonical_request(request, body)
             seen = _exchange(request, received, canonical)
             self.exchanges.append(seen)  # before anything is answered, or cut off instead
@@ -99,10 +107,10 @@ class Service:
         return endpoint
 
     def _not_authenticated(self, request: Request, canonical: str | None, now: datetime) -> Refusal | None:
-        with_our_key = gateway.access_key(request) == self.credentials.ak
+        with_our_key = gateway.access_key(request) in self.keys
         if with_our_key and self._locked_until is not None and self.now() < self._locked_until:
             return LOCKED
-        refusal = gateway.refusal(request, canonical, now, self.credentials, self.token)
+        refusal = gateway.refusal(request, canonical, now, self.keys, self.token)
         if with_our_key:  # it is a key that is locked
             self._refusals = self._refusals + 1 if refusal else 0
         if self._refusals > MAX_REFUSALS:
@@ -113,12 +121,15 @@ class Service:
         try:
             if self.validate:
                 self._openapi.validate_request(StarletteOpenAPIRequest(request, body))
+            json.loads(body or b"{}")
         except SecurityValidationError:  # inferred: the message
             return Refusal(401, "APIGW.0301", "Incorrect IAM authentication information: a mandatory header is missing")
         except OpenAPIError as error:
             return Refusal(400, "MSS.00000003", f"Invalid parameter: {error}")
+        except ValueError as error:  # neither UTF-8 nor JSON
+            return Refusal(400, "MSS.10000002", f"JSON exception: {error}")
         if request.path_params.get("project_id") != self.project_id:
-            return Refusal(400, "MSS.00010009", "The project in the URL is not the one of the credentials")
+            return Refusal(400, "MSS.00010009", "urlTenantId is not equal tokenTenantId")
         return None
 
     def _served(self, operation: dict[str, Any], request: Request, now: datetime) -> Response:
@@ -126,7 +137,7 @@ class Service:
         if operation["operationId"] == "ShowShortJob":
             answer = self._shown(request.path_params["job_id"])
             if answer is None:  # inferred: nobody says what an unknown job gets
-                return _refused(Refusal(400, "MSS.00000003", "Invalid parameter: no such job"), now)
+                return _refused(Refusal(400, "MSS.00000003", "Invalid parameter"), now)
         else:
             answer = contracts.sample(self.contract, content["schema"]) if content else None
         response = JSONResponse(answer, status) if content else Response(status_code=status)

@@ -54,7 +54,7 @@ def access_key(request: Request) -> str | None:
 
 
 def refusal(
-    request: Request, canonical: str | None, now: datetime, credentials: Credentials, token: str
+    request: Request, canonical: str | None, now: datetime, keys: dict[str, Credentials], token: str
 ) -> Refusal | None:
     """Return why `request` is refused, or None when it may come in."""
     given_token = request.headers.get("X-Auth-Token")
@@ -66,13 +66,18 @@ def refusal(
     if claim is None or canonical is None:
         return _refused("verify aksk signature fail")  # inferred: the message for a malformed header
     ak, signed_headers, signature = claim.groups()
-    if ak != credentials.ak:
+    if ak not in keys:
         return _refused(f"Get secretKey failed,ak:{ak},err:ak not exist")
+    if request.headers.get("X-Security-Token") != keys[ak].security_token:
+        return _refused("verify aksk signature fail, security token is invalid")  # inferred: the message
     date = request.headers.get("X-Sdk-Date", "")
     if "x-sdk-date" not in signed_headers.split(";") or not _is_near(date, now):
         return _refused("verify aksk signature fail, x-sdk-date out of range")  # inferred: the message
-    expected = signing.signature(credentials.sk, signing.string_to_sign(canonical, date))
-    return None if compare_digest(expected, signature) else _refused("verify aksk signature fail")
+    expected = signing.signature(keys[ak].sk, signing.string_to_sign(canonical, date))
+    if compare_digest(expected, signature):
+        return None
+    quoted = canonical.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\n", "|")
+    return _refused(f"verify aksk signature fail, canonicalRequest:{quoted}")  # as in a refusal of 2023
 
 
 def target(request: Request) -> str:

@@ -1,6 +1,5 @@
 """`Sandbox`: the service's stand-in on a port of this machine, run in a thread."""
 
-import asyncio
 import secrets
 import socket
 import threading
@@ -10,14 +9,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
 from metastudio import Credentials
 
 from . import contract as contracts
 from .app import Exchange, Service
 from .faults import Fault
+from .server import Server
 
 
 class Sandbox:
@@ -46,10 +43,16 @@ class Sandbox:
         self, *, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC), validate: bool = True
     ) -> None:
         self._contract = contracts.load()
+        #: The permanent key pair that it knows, made anew for each sandbox.
+        self.credentials = Credentials(f"SANDBOX{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30))
+        #: The temporary one.
+        self.temporary_credentials = Credentials(
+            f"SANDBOXTEMP{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30), secrets.token_urlsafe(90)
+        )
         self._service = Service(
             self._contract,
             project_id=contracts.path_example(self._contract, "project_id"),
-            credentials=Credentials(f"SANDBOX{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30)),
+            keys={each.ak: each for each in (self.credentials, self.temporary_credentials)},
             token=secrets.token_urlsafe(60),
             now=lambda: now() + self.clock_offset,
             validate=validate,
@@ -71,11 +74,6 @@ class Sandbox:
     def project_id(self) -> str:
         """The one project that it knows: the ID in the reference page's example."""
         return self._service.project_id
-
-    @property
-    def credentials(self) -> Credentials:
-        """The one key pair that it knows, made anew for each sandbox."""
-        return self._service.credentials
 
     @property
     def token(self) -> str:
@@ -134,47 +132,39 @@ class Sandbox:
         self._service.faults.randomly(faults, probability, seed)
 
     def start(self) -> Self:
-        """Listen, and serve in a thread until `stop`."""
+        """Serve in a thread until `stop`; return when it serves.
+
+        Raises:
+            OSError: The port is taken.
+            RuntimeError: It is running already, or the server cannot start.
+        """
+        if self._socket is not None:
+            raise RuntimeError("the sandbox is running already")
         self._socket = socket.create_server(("127.0.0.1", self._port), backlog=512)
         # Head and body leave in two writes: without this, the second waits 40 ms for the first to be acknowledged.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._server = uvicorn.Server(self._configuration())
-        # Whoever connects before the thread is ready waits in the backlog.
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="metastudio-sandbox")
-        self._thread.daemon = True
+        self._server = Server(self._service.app())
+        self._thread = threading.Thread(
+            target=self._server.serve_until_stopped, args=(self._socket,), name="metastudio-sandbox", daemon=True
+        )
         self._thread.start()
+        self._server.ready.wait()
+        if not self._server.started:
+            self.stop()
+            raise RuntimeError("the sandbox's server could not start") from self._server.failure
         return self
 
     def stop(self) -> None:
-        """Close every connection and stop listening."""
+        """Close every connection and stop listening; at once, whatever is under way."""
+        if self._socket is None:
+            return
         self._server.should_exit = True
         self._thread.join()
-        if self._socket is not None:
-            self._socket.close()  # a server that is stopped before it has begun leaves it open
+        self._socket.close()
         self._socket = None
-
-    def _configuration(self) -> uvicorn.Config:
-        return uvicorn.Config(
-            self._service.app(),
-            http=_Protocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            date_header=False,
-            server_header=False,
-        )
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-class _Protocol(H11Protocol):
-    """Lets a fault reach the connection, as `request.state.transport`."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, "transport": transport}

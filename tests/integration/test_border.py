@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import pickle
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -491,3 +492,45 @@ def test_no_cookies_are_kept(connect: Connect, server: RawServer, raw_options: d
         session.show("j")
 
     assert b"cookie" not in server.requests[1].lower()
+
+
+def too_long(layers: int, status: str) -> bytes:
+    """A response of 9 MB; with a layer of gzip, of some kilobytes on the wire."""
+    body = b" " * (9 * 1024 * 1024)
+    for _ in range(layers):
+        body = gzip.compress(body)
+    encoding = ", ".join(["gzip"] * layers) or "identity"
+    head = f"HTTP/1.1 {status}\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "502 Bad Gateway"])
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [(0, "larger than 8 MB"), (1, "larger than 8 MB"), (2, "'gzip, gzip', which was not asked for")],
+)
+def test_large_response_is_given_up(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], layers: int, reason: str, status: str
+) -> None:
+    server.answers.append(too_long(layers, status))
+
+    with pytest.raises(APIConnectionError, match=reason):
+        connect(**raw_options).show("j")
+
+
+def test_deflate_is_read(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answer(zlib.compress(JOB), "200 OK", "Content-Encoding: deflate")
+
+    assert connect(**raw_options).show("j").to_dict() == json.loads(JOB)
+
+
+def test_response_about_another_job_is_invalid(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any]
+) -> None:
+    server.answer(b'{"job_id": "another", "state": "SUCCEED"}')
+    server.answer(b'{"job_id": "AbC", "state": "SUCCEED"}')
+    session = connect(**raw_options)
+
+    with pytest.raises(APIResponseValidationError, match="the response is about another job"):
+        session.show("j")
+    assert session.show("aBc").state == "SUCCEED"

@@ -210,19 +210,39 @@ def test_the_demo_shows_a_job_in_each_state_and_the_wire() -> None:
 JOB_URL = "/v1/{project}/voice-training-manage/user/short-jobs/" + REFERENCE_JOB
 
 
-@pytest.mark.parametrize("security_token", [None, "the-security-token"])
-def test_sign_prints_a_curl_command_that_works_and_no_secret(sandbox: Sandbox, security_token: str | None) -> None:
-    env = sandbox.environment | ({"HUAWEICLOUD_SDK_SECURITY_TOKEN": security_token} if security_token else {})
+@pytest.mark.parametrize("is_temporary", [False, True])
+def test_sign_prints_a_curl_command_that_works_and_no_secret(sandbox: Sandbox, is_temporary: bool) -> None:
+    keys = sandbox.temporary_credentials if is_temporary else sandbox.credentials
+    token = str(keys.security_token or "")
+    env = sandbox.environment | {"HUAWEICLOUD_SDK_AK": keys.ak, "HUAWEICLOUD_SDK_SK": str(keys.sk)}
+    env |= {"HUAWEICLOUD_SDK_SECURITY_TOKEN": token}
     url = sandbox.url + JOB_URL.format(project=sandbox.project_id) + "?b=%20&a"
 
     result = run("sign", url, "-H", "X-App-UserId: it's me", env=env)
 
     assert (result.returncode, result.stderr) == (0, "")
-    assert sandbox.credentials.sk not in result.stdout
-    assert "the-security-token" not in result.stdout
+    assert keys.sk not in result.stdout
+    assert not token or token not in result.stdout
     canonical = sandbox_canonical_request(result.stdout)
     assert json.loads(run_curl(result.stdout, env)) == sandbox.jobs[REFERENCE_JOB]
-    assert (sandbox.exchanges[-1].canonical_request or "").replace("the-security-token", "***") == canonical
+    seen = sandbox.exchanges[-1].canonical_request or ""
+    assert (seen.replace(token, "***") if token else seen) == canonical
+
+
+def test_sign_shows_where_refusal_differs(sandbox: Sandbox) -> None:
+    url = sandbox.url + JOB_URL.format(project=sandbox.project_id)
+    signed = sandbox_canonical_request(run("sign", url, env=sandbox.environment).stdout)
+    theirs = signed.replace("short-jobs", "other-jobs").replace("\n", "|")
+    same = "verify aksk signature fail, canonicalRequest:" + signed.replace("\n", "|")
+
+    def first_line(refusal: str) -> str:
+        return run("sign", url, "--refusal", refusal, env=sandbox.environment).stdout.splitlines()[0]
+
+    difference = first_line(f"verify aksk signature fail, canonicalRequest:{theirs}")
+    assert difference.startswith("# the gateway has '/v1/")
+    assert "other-jobs" in difference
+    assert first_line(same) == "# the canonical request is the same: look at the key pair"
+    assert first_line("no") == "# the refusal quotes no canonical request (canonicalRequest:...)"
 
 
 def sandbox_canonical_request(output: str) -> str:

@@ -1,6 +1,7 @@
 """`AsyncMetaStudio` keeps its connections, takes no broken one again, and leaves none behind."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -10,7 +11,10 @@ import httpx
 import pytest
 
 from metastudio import APIConnectionError, APITimeoutError, AsyncMetaStudio, Credentials
+from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio.asyncio_transport import KEEPALIVE_SECONDS, MAX_CONNECTIONS, AsyncioTransport
+from metastudio.bounded import Bounded
+from raw_server import RawServer
 
 P = ParamSpec("P")
 ANSWER = b'HTTP/1.1 200 Fine\r\nContent-Length: 14\r\n\r\n{"job_id":"j"}'
@@ -210,3 +214,41 @@ async def test_instrumentation_of_the_transport_sees_what_httpx_would_show_it() 
 
     assert (response.status_code, response.headers["Content-Length"]) == (200, "14")
     assert response.reason_phrase == "Fine"
+
+
+@pytest.mark.parametrize("transport_class", [None, AiohttpTransport, httpx.AsyncHTTPTransport])
+def test_second_event_loop_is_an_error_every_time(
+    server: RawServer, raw_options: dict[str, Any], transport_class: Callable[[], httpx.AsyncBaseTransport] | None
+) -> None:
+    studio = AsyncMetaStudio(**raw_options, transport=transport_class and transport_class())
+
+    async def first() -> None:
+        server.answer(b"{}")
+        await studio.short_jobs.show("j")
+        await studio.aclose()
+
+    asyncio.run(first())
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="belongs to the event loop"):
+            asyncio.run(studio.short_jobs.show("j"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_child_process_opens_its_own_connections(raw_options: dict[str, Any]) -> None:
+    transports = []
+
+    def new() -> httpx.BaseTransport:
+        transports.append(httpx.MockTransport(lambda _: httpx.Response(200)))
+        return transports[-1]
+
+    bounded = Bounded(new)
+    request = httpx.Request("GET", "http://127.0.0.1")
+    bounded.handle_request(request)
+    if (child := os.fork()) == 0:
+        bounded.handle_request(request)
+        bounded.handle_request(request)
+        os._exit(len(transports))
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    assert len(transports) == 1

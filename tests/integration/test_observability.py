@@ -277,7 +277,7 @@ def test_a_lost_connection_is_an_error_without_a_status(
 def test_no_secret_is_in_a_span(
     show: Show, spans: Callable[[], list[dict[str, Any]]], options: dict[str, Any], sandbox: Sandbox
 ) -> None:
-    temporary = Credentials(sandbox.credentials.ak, sandbox.credentials.sk, "the-security-token")
+    temporary = sandbox.temporary_credentials
     wrong = Credentials(sandbox.credentials.ak, f"not-the-secret-key-{show.__name__}")
     show(**options | {"credentials": temporary})
     with pytest.raises(AuthenticationError):
@@ -290,6 +290,6 @@ def test_no_secret_is_in_a_span(
     show(**options, auth=TokenAuth(sandbox.token))
 
     shown = "\n".join(span["everything"] for span in spans())
-    secrets = ("the-security-token", str(sandbox.credentials.sk), str(wrong.sk), sandbox.token, "Signature=")
+    secrets = (str(temporary.security_token), str(sandbox.credentials.sk), str(wrong.sk), sandbox.token, "Signature=")
     assert shown.count('"trace_id"') >= 6
     assert [secret for secret in secrets if secret in shown] == []

@@ -1,6 +1,8 @@
 """The sandbox's own rules, asked with plain httpx."""
 
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from time import monotonic
@@ -9,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from metastudio import AkSkAuth, Credentials
+from metastudio import AkSkAuth, APIConnectionError, AuthenticationError, Credentials, MetaStudio
 from metastudio_sandbox import Sandbox, faults
 
 REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
@@ -283,3 +285,83 @@ def test_connections_can_be_cut(sandbox: Sandbox, fault: faults.Fault, error: ty
 def test_it_says_that_it_is_not_running() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         _ = Sandbox().url
+
+
+def test_start_says_that_server_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise TypeError("no event loop")
+
+    monkeypatch.setattr("metastudio_sandbox.server.Server.run", broken)
+    sandbox = Sandbox()
+
+    with pytest.raises(RuntimeError, match="could not start") as caught:
+        sandbox.start()
+    assert isinstance(caught.value.__cause__, TypeError)
+    sandbox.stop()
+
+
+def test_start_twice_is_an_error() -> None:
+    with Sandbox() as sandbox, pytest.raises(RuntimeError, match="running already"):
+        sandbox.start()
+
+
+def test_stop_before_start_does_nothing() -> None:
+    Sandbox().stop()
+
+
+def test_stop_cuts_what_is_under_way() -> None:
+    sandbox = Sandbox().start()
+    sandbox.inject(faults.slow(3600))
+    host, port = sandbox.url.removeprefix("http://").split(":")
+    unfinished = socket.create_connection((host, int(port)))
+    head = f"GET {path_of(sandbox)} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    unfinished.sendall(head.encode() + b"ab")
+    with (
+        MetaStudio(
+            endpoint=sandbox.url, project_id=sandbox.project_id, credentials=sandbox.credentials, max_retries=0
+        ) as studio,
+        ThreadPoolExecutor() as pool,
+    ):
+        slow = pool.submit(studio.short_jobs.show, "j")
+        while not sandbox.exchanges:
+            pass
+        sandbox.stop()
+        assert isinstance(slow.exception(), APIConnectionError)
+    assert unfinished.recv(1) == b""
+    unfinished.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "suffix", "content", "status", "code"),
+    [
+        ("HEAD", "", b"", 404, None),
+        ("PATCH", "", b"", 404, "APIGW.0101"),
+        ("GET", "/", b"", 404, "APIGW.0101"),
+        ("GET", "", b"\xff", 400, "MSS.10000002"),
+        ("GET", "", b"{", 400, "MSS.10000002"),
+    ],
+)
+def test_odd_request_is_answered_as_by_the_gateway(
+    sandbox: Sandbox, method: str, suffix: str, content: bytes, status: int, code: str | None
+) -> None:
+    auth = AkSkAuth(sandbox.credentials, sandbox.project_id)
+    path = f"/v1/{sandbox.project_id}/voice-training-manage/user/short-jobs/{sandbox.add_job()}{suffix}"
+    with httpx.Client(auth=auth, base_url=sandbox.url) as client:
+        response = client.request(method, path, content=content)
+
+    assert response.status_code == status
+    assert code is None or response.json()["error_code"] == code
+
+
+@pytest.mark.parametrize("token", [None, "another"])
+def test_security_token_must_be_the_keys_own(sandbox: Sandbox, token: str | None) -> None:
+    keys = sandbox.temporary_credentials if token is None else sandbox.credentials
+    options: dict[str, Any] = {"endpoint": sandbox.url, "project_id": sandbox.project_id, "max_retries": 0}
+
+    with MetaStudio(**options, credentials=sandbox.temporary_credentials) as studio:
+        studio.short_jobs.show(sandbox.add_job())
+    with (
+        MetaStudio(**options, credentials=Credentials(keys.ak, keys.sk, token)) as studio,
+        pytest.raises(AuthenticationError, match="security token"),
+    ):
+        studio.short_jobs.show(sandbox.add_job())

@@ -1,5 +1,7 @@
 """TLS is verified by default; a CA file, a client certificate and a proxy are configured as in httpx."""
 
+import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ import pytest
 import trustme
 
 from conftest import Connect
-from metastudio import APIConnectionError, Credentials, MetaStudio
+from metastudio import APIConnectionError, AsyncMetaStudio, Credentials, MetaStudio
 from raw_server import RawServer
 
 
@@ -100,3 +102,74 @@ def test_a_proxy_gets_the_request(connect: Connect, server: RawServer) -> None:
 
     assert server.requests[0].startswith(b"CONNECT metastudio.example.com:443 ")
     assert b"AK" not in server.requests[0]
+
+
+@pytest.fixture
+def attempts(tls_server: str, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """One for each connection to `tls_server`."""
+    made: list[object] = []
+    accept = socket.socket.accept
+
+    def counted(self: socket.socket) -> Any:
+        made.append(1)
+        return accept(self)
+
+    monkeypatch.setattr(socket.socket, "accept", counted)
+    return made
+
+
+@pytest.mark.parametrize("tls_server", [ssl.CERT_NONE], indirect=True)
+def test_untrusted_certificate_is_permanent(connect: Connect, tls_server: str, attempts: list[object]) -> None:
+    """The same certificate would come again: neither a call nor a wait repeats it."""
+    session = connect(**options(tls_server) | {"max_retries": 2})
+
+    with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+        session.show("j")
+    with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
+        session.wait("j", timeout=600)
+
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+    assert (len(attempts), session.slept) == (2, [])
+
+
+@pytest.mark.parametrize("tls_server", [ssl.CERT_NONE], indirect=True)
+def test_untrusted_certificate_ends_wait_many(tls_server: str, attempts: list[object]) -> None:
+    async def main() -> None:
+        async with AsyncMetaStudio(**options(tls_server)) as studio:
+            async for _ in studio.short_jobs.wait_many(["a", "b", "c"], timeout=600, max_in_flight=1):
+                pytest.fail("an outcome")
+
+    with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
+        asyncio.run(main())
+
+    assert len(attempts) == 1
+
+
+@pytest.mark.parametrize("tls_server", [ssl.CERT_REQUIRED], indirect=True)
+def test_missing_client_certificate_is_connection_error(
+    connect: Connect, tls_server: str, authority: trustme.CA
+) -> None:
+    """TLS 1.3 tells of it after the handshake."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+
+    with pytest.raises(APIConnectionError):
+        connect(**options(tls_server, verify=context)).show("j")
+
+
+@pytest.mark.parametrize("connect", ["sync", "async"], indirect=True)
+@pytest.mark.parametrize(
+    ("status", "is_permanent"),
+    [("407 Proxy Authentication Required", True), ("403 Forbidden", True), ("405 No", True), ("503 Busy", False)],
+)
+def test_what_a_proxy_refuses_is_permanent(
+    connect: Connect, server: RawServer, status: str, is_permanent: bool
+) -> None:
+    for _ in range(3):
+        server.answers.append(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+    session = connect(**options("https://metastudio.example.com", proxy=server.url) | {"max_retries": 2})
+
+    with pytest.raises(APIConnectionError, match=status[:3]):
+        session.show("j")
+
+    assert len(server.requests) == (1 if is_permanent else 3)

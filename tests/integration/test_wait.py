@@ -263,3 +263,10 @@ def test_a_cancelled_task_leaves_nothing_running(server: RawServer, raw_options:
             return asyncio.all_tasks() - {asyncio.current_task()}
 
     assert asyncio.run(main()) == set()
+
+
+def test_timeout_says_what_failed_last(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    with pytest.raises(
+        WaitTimeout, match=r"there was no response; the last poll failed: RemoteProtocolError|ReadError"
+    ):
+        connect(**raw_options).wait("j", timeout=3)

@@ -1,16 +1,19 @@
 """`AkSkAuth` and `TokenAuth` by themselves, on httpx's own clients: what they refuse, repeat and leave alone."""
 
 import asyncio
+import pickle
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
+import trio
 
 from huaweicloud_auth.aksk import MAX_CLOCK_DIFFERENCE
-from metastudio import AkSkAuth, ConfigurationError, Credentials, TokenAuth
+from metastudio import AkSkAuth, ConfigurationError, Credentials, CredentialsError, TokenAuth
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 URL = "https://metastudio.example.com/v1/jobs"
@@ -152,3 +155,101 @@ def test_a_refusal_that_is_cut_off_lets_the_next_request_go_ahead(
 
     assert exchanged(auth, lambda _: httpx.Response(200), use_async=use_async).is_success
     assert kept.tb is not None
+
+
+def expiring(keys: list[Credentials]) -> Callable[[], Credentials]:
+    """Return a callable that returns the first key once, and then the last."""
+    return lambda: keys.pop(0) if len(keys) > 1 else keys[0]
+
+
+@BOTH
+def test_successor_of_refused_key_is_used_once(use_async: bool) -> None:
+    keys = [Credentials(f"EXPIRED{use_async}", "SK", "first"), Credentials(f"FRESH{use_async}", "SK", "second")]
+    auth, used = AkSkAuth(expiring(keys), now=lambda: NOW), []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        used.append(request.headers["X-Security-Token"])
+        return httpx.Response(401 if used[-1] == "first" else 200, json={"error_code": "APIGW.0301"})
+
+    assert exchanged(auth, answer, use_async=use_async).is_success
+    assert used == ["first", "second"]
+
+
+@BOTH
+def test_refusal_stays_where_the_callable_has_no_other_key(use_async: bool) -> None:
+    calls = []
+
+    def failing() -> Credentials:
+        calls.append(1)
+        if len(calls) > 1:
+            raise OSError("the vault is down")
+        return Credentials(f"NOSUCCESSOR{use_async}", "SK")
+
+    response = exchanged(
+        AkSkAuth(failing), lambda _: httpx.Response(401, json={"error_code": "APIGW.0301"}), use_async=use_async
+    )
+
+    assert (response.status_code, len(calls)) == (401, 2)
+
+
+@BOTH
+@pytest.mark.parametrize("kind", [AkSkAuth, TokenAuth])
+def test_failing_source_is_credentials_error(kind: Callable[[Any], httpx.Auth], use_async: bool) -> None:
+    def vault() -> Any:
+        raise httpx.ConnectError("the vault's own error, with its token")
+
+    with pytest.raises(CredentialsError) as caught:
+        exchanged(kind(vault), lambda _: httpx.Response(200), use_async=use_async)
+
+    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+    assert "its token" not in str(caught.value)
+
+
+async def fetched() -> Any:
+    """A coroutine function, which nobody would await."""
+
+
+class Fetcher:
+    async def __call__(self) -> Any:
+        """Likewise."""
+
+
+@pytest.mark.parametrize("source", [fetched, Fetcher(), partial(fetched)])
+@pytest.mark.parametrize("kind", [AkSkAuth, TokenAuth])
+def test_async_source_is_rejected(kind: Callable[[Any], httpx.Auth], source: Any) -> None:
+    with pytest.raises(ConfigurationError, match="not an async one"):
+        kind(source)
+
+
+def key() -> Credentials:
+    return Credentials("PICKLED", "SK")
+
+
+@pytest.mark.parametrize("credentials", [key(), key])
+def test_auth_pickles_with_its_source(credentials: Any) -> None:
+    auth = pickle.loads(pickle.dumps(AkSkAuth(credentials, "p")))
+
+    sent = exchanged(auth, lambda _: httpx.Response(200), use_async=False).request
+    assert "Access=PICKLED, " in sent.headers["Authorization"]
+
+
+def test_auth_works_on_trio() -> None:
+    """More requests at once than an unproven key may have: those that wait do so on trio."""
+    auth, statuses = AkSkAuth(Credentials("ONTRIO", "SK")), []
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await trio.sleep(0.01)
+        return httpx.Response(200)
+
+    async def main() -> None:
+        async with httpx.AsyncClient(auth=auth, transport=httpx.MockTransport(answer)) as client:
+
+            async def get() -> None:
+                statuses.append((await client.get(URL)).status_code)
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(9):
+                    nursery.start_soon(get)
+
+    trio.run(main)
+    assert statuses == [200] * 9

@@ -73,8 +73,8 @@ def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], ch
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("HTTPS_PROXY", "foo://user:hunter2@127.0.0.1", "ValueError: "),
-        ("HTTPS_PROXY", "http://user:hunter2@127.0.0.1:port", "InvalidURL: Invalid port: 'port'"),
+        ("HTTPS_PROXY", "foo://user:hunter2@127.0.0.1", "ValueError"),
+        ("HTTPS_PROXY", "http://user:hunter2@127.0.0.1:port", "InvalidURL"),
         ("ALL_PROXY", "socks5://127.0.0.1:1", "ImportError: "),
         ("SSL_CERT_FILE", "/nowhere.pem", "FileNotFoundError: "),
     ],
@@ -248,7 +248,7 @@ def test_credentials_show_the_access_key_only() -> None:
 
 @pytest.mark.parametrize("token", ["", "a\n", "ä", None, 7])
 def test_a_malformed_token_is_said(token: Any) -> None:
-    said = "^the token must be printable" if isinstance(token, str) else "^token must be a string or a callable"
+    said = "^the token must be printable" if isinstance(token, str) else "^token must be a string or a function"
     with pytest.raises(ConfigurationError, match=said):
         TokenAuth(token)
 

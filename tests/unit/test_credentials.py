@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huaweicloud_auth import Secret
+from huaweicloud_auth.gateway import without_tokens
 from huaweicloud_auth.sources import profile
 from leaks import shown
 from metastudio import ConfigurationError, Credentials, MetaStudio
@@ -230,7 +231,7 @@ def test_whatever_is_in_an_error_body_there_is_a_printable_error(body: bytes, st
     assert str(error).startswith(str(status))
     assert str(error).isprintable()
     assert len(str(error)) < 500
-    assert error.body == body
+    assert error.body == without_tokens(body)
 
 
 @given(

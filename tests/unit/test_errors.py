@@ -5,15 +5,18 @@ from typing import Any
 import httpx
 import pytest
 
+from leaks import shown
 from metastudio import (
     APIResponseValidationError,
     AuthenticationError,
+    MetaStudio,
     MetaStudioError,
     ShortJob,
     ShortJobFailed,
     WaitTimeout,
 )
 from metastudio.errors import printable, status_error
+from metastudio_sandbox import Sandbox
 
 
 @pytest.mark.parametrize(
@@ -140,3 +143,51 @@ def test_in_a_log_or_a_list_an_error_is_its_name_and_its_line(error: MetaStudioE
 
 def test_an_error_that_is_made_by_hand_needs_no_hint() -> None:
     assert str(AuthenticationError(401, "X.1", "m", None, httpx.Headers(), b"")) == "401 X.1: m"
+
+
+OURS = "GET\n/v1/jobs/\n\nhost:h\nx-sdk-date:d\nx-security-token:the-token-in-clear\n\nhost;x-sdk-date\nhash"
+
+
+def refused(canonical: str, code: str = "APIGW.0301") -> httpx.Response:
+    message = f"Incorrect IAM authentication information: verify aksk signature fail, canonicalRequest:{canonical}"
+    return httpx.Response(401, json={"error_code": code, "error_msg": message})
+
+
+def test_refusal_quotes_canonical_request_without_token() -> None:
+    error = status_error(refused(OURS.replace("\n", "|")), OURS)
+
+    assert error.canonical_request == OURS.replace("the-token-in-clear", "***")
+    assert "the-token-in-clear" not in shown(error)
+    assert error.hint is not None
+    assert error.hint.startswith("Check the key pair"), "there is no difference to show"
+
+
+def test_hint_shows_first_difference() -> None:
+    error = status_error(refused(OURS.replace("/v1/jobs/", "/v2/jobs/").replace("\n", "|")), OURS)
+
+    assert error.hint == (
+        "The signed request was changed on the way: the gateway has '/v2/jobs/' where '/v1/jobs/' was signed"
+    )
+    assert str(error) == (
+        f"401 APIGW.0301: Incorrect IAM authentication information: verify aksk signature fail - {error.hint}"
+    )
+
+
+def test_long_message_cuts_off_neither_code_nor_hint() -> None:
+    error = status_error(httpx.Response(401, json={"error_code": "APIGW.0301", "error_msg": "x" * 5000}))
+
+    assert str(error).startswith("401 APIGW.0301: xxx")
+    assert str(error).endswith("lock a key for five minutes")
+    assert error.canonical_request is None
+
+
+def test_hint_reaches_the_caller(options: dict[str, Any], sandbox: Sandbox) -> None:
+    class Mesh(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            request.headers["X-Project-Id"] = "changed-on-the-way"
+            return super().handle_request(request)
+
+    with MetaStudio(**options, transport=Mesh()) as studio, pytest.raises(AuthenticationError) as caught:
+        studio.short_jobs.show(sandbox.add_job())
+
+    assert "the gateway has 'x-project-id:changed-on-the-way' where" in str(caught.value)

@@ -142,6 +142,14 @@ def test_any_request_is_signed_as_the_official_signer_does(
         ),
         pytest.param(
             "GET",
+            "/?a=z&a=%E4%B8%80",
+            {},
+            None,
+            f"GET\n/\na=%E4%B8%80&a=z\nhost:{HOST}\nx-sdk-date:{DATE}\n\nhost;x-sdk-date\n{EMPTY_HASH}",
+            id="repeated-names-are-sorted-by-encoded-value",
+        ),
+        pytest.param(
+            "GET",
             "/?z=1&%7B=2",
             {},
             None,
