@@ -30,6 +30,8 @@ class Session(Protocol):
 
     def wait(self, job_id: str, **options: Any) -> ShortJob: ...
 
+    def do(self, method: str, *arguments: Any, **options: Any) -> Any: ...
+
 
 __all__ = ["pytest_runtest_makereport"]  # a hook: pytest finds it here
 
@@ -45,6 +47,7 @@ class _Sync:
         self.clock = Clock()
         if not real_time:
             self.studio.short_jobs._caller.clock, self.studio.short_jobs._caller.sleep = self.clock, self.clock.sleep
+            self.studio.short_jobs._uploader.sleep = self.clock.sleep
 
     @property
     def slept(self) -> list[float]:
@@ -55,6 +58,10 @@ class _Sync:
 
     def wait(self, job_id: str, **options: Any) -> ShortJob:
         return self.studio.short_jobs.wait(job_id, **options)
+
+    def do(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Call any other method of the short jobs."""
+        return getattr(self.studio.short_jobs, method)(*arguments, **options)
 
     def close(self) -> None:
         self.studio.close()
@@ -70,6 +77,8 @@ class _Async:
                 self.clock,
                 self.clock.async_sleep,
             )
+        if not real_time:
+            self.studio.short_jobs._uploader.sleep = self.clock.async_sleep
         self._runner = asyncio.Runner()
 
     @property
@@ -81,6 +90,9 @@ class _Async:
 
     def wait(self, job_id: str, **options: Any) -> ShortJob:
         return self._runner.run(self.studio.short_jobs.wait(job_id, **options))
+
+    def do(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return self._runner.run(getattr(self.studio.short_jobs, method)(*arguments, **options))
 
     def close(self) -> None:
         self._runner.run(self.studio.aclose())

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from textwrap import dedent
@@ -26,8 +27,9 @@ import typer.testing
 
 import metastudio.client
 from metastudio import AsyncMetaStudio, MetaStudio, MetaStudioError
+from metastudio.configuration import find_endpoint
 from metastudio_cli.app import app
-from metastudio_sandbox import Sandbox, faults
+from metastudio_sandbox import Sandbox, faults, recordings
 from virtual_time import Clock, Loop
 
 ROOT = Path(__file__).parents[1]
@@ -79,10 +81,25 @@ def test_there_are_blocks_of_each_kind() -> None:
     assert blocks("console")
 
 
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """One whose assessments take no time: that of the blocks is virtual."""
+    with Sandbox(duration=timedelta()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What functions of the pages assess."""
+    path = tmp_path_factory.mktemp("recordings") / "ann.wav"
+    path.write_bytes(recordings.wav(seconds=12))
+    return path
+
+
 @pytest.fixture(autouse=True)
 def _at_the_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing leaves this machine; what would, goes to the sandbox."""
-    connect, endpoint = socket.socket.connect, metastudio.client._endpoint
+    connect, endpoint = socket.socket.connect, find_endpoint
 
     def guarded(self: socket.socket, address: Any) -> None:
         assert address[0] == "127.0.0.1", address
@@ -93,38 +110,38 @@ def _at_the_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         return sandbox.url if url.startswith("https:") else url  # http: a sandbox of the block's own
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-    monkeypatch.setattr(metastudio.client, "_endpoint", at_the_sandbox)
+    monkeypatch.setattr(metastudio.client, "find_endpoint", at_the_sandbox)
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
 
 
 @parameters([block for block in PYTHON if not block.has_tests])
-def test_a_python_block_runs_and_so_does_each_of_its_functions(block: Block, sandbox: Sandbox) -> None:
+def test_a_python_block_runs_and_so_does_each_of_its_functions(block: Block, sandbox: Sandbox, recording: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "block"}
     # Line numbers of the page in tracebacks.
     exec(compile("\n" * (block.line - 1) + block.text, str(block.page), "exec"), namespace)
     for value in list(namespace.values()):
         if inspect.isfunction(value) and value.__module__ == "block":
-            called_in_every_case(value, sandbox)
+            called_in_every_case(value, sandbox, recording)
         if hasattr(value, "close") and not isinstance(value, type):
             value.close()
 
 
-def called_in_every_case(function: Callable[..., Any], sandbox: Sandbox) -> None:
+def called_in_every_case(function: Callable[..., Any], sandbox: Sandbox, recording: Path) -> None:
     """Call a function with a job that succeeded; and with what goes wrong, where any error must be one of ours."""
-    call(function, sandbox, [REFERENCE_JOB])
+    call(function, sandbox, recording, [REFERENCE_JOB])
     if not inspect.signature(function).parameters:
         return
     for job_ids in (["unknown"], [sandbox.add_job("FAILED")], [sandbox.add_job("WAITING"), REFERENCE_JOB]):
-        allow_errors(partial(call, function, sandbox, job_ids))
+        allow_errors(partial(call, function, sandbox, recording, job_ids))
     # Throttled for longer than a call would wait, so that it is the caller who gets to know.
     for fault in (faults.throttled(3600), faults.html(502), faults.html(200), faults.lost):
         sandbox.inject(fault)
-        allow_errors(partial(call, function, sandbox, [REFERENCE_JOB]))
+        allow_errors(partial(call, function, sandbox, recording, [REFERENCE_JOB]))
     with pytest.MonkeyPatch.context() as patch:
         # Another one for each function: after three refusals of the same, none would be sent.
         patch.setenv("HUAWEICLOUD_SDK_SK", f"not-the-secret-key-{function.__name__}")
-        allow_errors(partial(call, function, sandbox, [REFERENCE_JOB]))
+        allow_errors(partial(call, function, sandbox, recording, [REFERENCE_JOB]))
 
 
 def allow_errors(call: Callable[[], object]) -> None:
@@ -134,7 +151,7 @@ def allow_errors(call: Callable[[], object]) -> None:
         return  # documentation may let it through
 
 
-def call(function: Callable[..., Any], sandbox: Sandbox, job_ids: list[str]) -> None:
+def call(function: Callable[..., Any], sandbox: Sandbox, recording: Path, job_ids: list[str]) -> None:
     """Call a function, sync or async, with arguments by the annotations and names of its parameters."""
     with MetaStudio() as studio:
         studio.short_jobs._caller.clock = clock = Clock()
@@ -146,6 +163,8 @@ def call(function: Callable[..., Any], sandbox: Sandbox, job_ids: list[str]) -> 
             Sandbox: sandbox,
             "job_id": job_ids[0],
             "job_ids": job_ids,
+            "path": str(recording),
+            "recording": recording,
         }
         arguments = {}
         for parameter in inspect.signature(function, eval_str=True).parameters.values():

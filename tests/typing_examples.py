@@ -1,6 +1,7 @@
 """How services use the package, with the type of every result. Type-checked with `mypy --strict`, never run."""
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import assert_type
 
 import httpx
@@ -11,6 +12,7 @@ from metastudio import (
     APIResponseValidationError,
     APIStatusError,
     APITimeoutError,
+    AssessmentInterrupted,
     AssessProperty,
     AssessResult,
     AsyncMetaStudio,
@@ -18,6 +20,7 @@ from metastudio import (
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
+    CreatedShortJob,
     Credentials,
     Failed,
     Finished,
@@ -30,10 +33,12 @@ from metastudio import (
     Outcome,
     PermissionDeniedError,
     RateLimitError,
+    RecordingLimits,
     ShortJob,
     ShortJobFailed,
     ShortJobs,
     TokenAuth,
+    UploadError,
     WaitTimeout,
     __version__,
     metrics,
@@ -92,6 +97,28 @@ def read(studio: MetaStudio) -> None:
             assert_type(job.assess_result.snr.status, int | None)
 
 
+def journey(studio: MetaStudio) -> None:
+    created = studio.short_jobs.create(language="EN", app_user_id="user-1")
+    assert_type(created, CreatedShortJob)
+    assert_type(created.data_uploading_url, str | None)
+    studio.short_jobs.upload("https://obs.example.com/a", "a.zip", on_progress=print)
+    with Path("a.zip").open("rb") as opened:
+        studio.short_jobs.upload("https://obs.example.com/a", opened)
+    studio.short_jobs.commit("job")
+    limits = studio.short_jobs.limits()
+    assert_type(limits, RecordingLimits)
+    assert_type(limits.shortest, int | None)
+    assert_type(studio.short_jobs.assess("ann.wav", timeout=600, on_update=print, on_progress=print), ShortJob)
+    assert_type(studio.short_jobs.assess(b"RIFF", language="EN", timeout=600), ShortJob)
+    try:
+        assert_type(studio.short_jobs.finish("job", timeout=600), ShortJob)
+    except AssessmentInterrupted as interrupted:
+        assert_type(interrupted.step, str)
+        assert_type(interrupted.job_id, str)
+    except UploadError as rejected:
+        assert_type(rejected.code, str | None)
+
+
 def wait(studio: MetaStudio) -> None:
     assert_type(studio.short_jobs.wait("job", timeout=600), ShortJob)
     states: list[object] = []
@@ -110,6 +137,8 @@ async def asynchronous() -> None:
         assert_type(studio.short_jobs, AsyncShortJobs)
         assert_type(await studio.short_jobs.show("job", max_retries=1, total_timeout=3), ShortJob)
         assert_type(await studio.short_jobs.wait("job", timeout=600, on_update=print), ShortJob)
+        assert_type(await studio.short_jobs.assess("ann.wav", timeout=600), ShortJob)
+        assert_type(await studio.short_jobs.create(), CreatedShortJob)
     await studio.aclose()
 
 

@@ -13,6 +13,7 @@ class Clock:
     def __init__(self) -> None:
         self.now = 1000.0
         self.late = 0.0  # how much longer than it should a sleep takes
+        self.stands = False  # whether no time passes even then
         self.slept: list[float] = []
 
     def __call__(self) -> float:
@@ -20,7 +21,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.now += seconds + self.late
+        self.now += 0 if self.stands else seconds + self.late
 
     async def async_sleep(self, seconds: float) -> None:
         self.sleep(seconds)

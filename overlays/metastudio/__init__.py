@@ -4,9 +4,10 @@ PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported b
 """
 
 from huaweicloud_auth import AkSkAuth, Credentials, TokenAuth
-from metastudio_client.models import AssessProperty, AssessResult, JobState, JobType, ShortJob
+from metastudio_client.models import AssessProperty, AssessResult, CreatedShortJob, JobState, JobType, ShortJob
 
 from ._version import __version__
+from .async_short_jobs import AsyncShortJobs
 from .client import AsyncMetaStudio, MetaStudio
 from .errors import (
     APIConnectionError,
@@ -25,9 +26,11 @@ from .errors import (
     ShortJobFailed,
     WaitTimeout,
 )
+from .journey_errors import AssessmentInterrupted, UploadError
+from .limits import RecordingLimits
 from .metrics import metrics
 from .polling import Failed, Finished, Outcome
-from .short_jobs import AsyncShortJobs, ShortJobs
+from .short_jobs import ShortJobs
 
 __all__ = [
     "APIConnectionError",
@@ -37,11 +40,13 @@ __all__ = [
     "AkSkAuth",
     "AssessProperty",
     "AssessResult",
+    "AssessmentInterrupted",
     "AsyncMetaStudio",
     "AsyncShortJobs",
     "AuthenticationError",
     "BadRequestError",
     "ConfigurationError",
+    "CreatedShortJob",
     "Credentials",
     "CredentialsError",
     "Failed",
@@ -55,10 +60,12 @@ __all__ = [
     "Outcome",
     "PermissionDeniedError",
     "RateLimitError",
+    "RecordingLimits",
     "ShortJob",
     "ShortJobFailed",
     "ShortJobs",
     "TokenAuth",
+    "UploadError",
     "WaitTimeout",
     "__version__",
     "metrics",

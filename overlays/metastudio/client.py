@@ -1,26 +1,27 @@
 """`MetaStudio` and `AsyncMetaStudio`: where the configuration is validated and the resources hang."""
 
 import ssl
-from typing import Final, Generic, Literal, Self, TypeAlias, TypeVar, get_args
+from typing import Final, Generic, Self, TypeAlias, TypeVar
 
 import httpx
 
-from huaweicloud_auth import AkSkAuth, Secret, TokenAuth, sources
+from huaweicloud_auth import Secret
 from huaweicloud_auth.credentials import CredentialsSource
 from metastudio_client import Client
 
 from . import validation
 from ._version import __version__
+from .async_short_jobs import AsyncShortJobs
 from .asyncio_transport import AsyncioTransport
 from .bounded import AsyncBounded, Bounded
 from .calls import AsyncCaller, Caller
-from .errors import ConfigurationError, printable
+from .configuration import Region, find_auth, find_endpoint, find_project_id
+from .errors import ConfigurationError
 from .http_clients import AsyncClient, SyncClient
+from .pace import paces
 from .proxies import environment_proxy
-from .short_jobs import AsyncShortJobs, ShortJobs
-
-#: The regions of the contract; for another one, give its endpoint.
-Region: TypeAlias = Literal["cn-north-4", "cn-east-3", "ap-southeast-3"]
+from .short_jobs import ShortJobs
+from .upload import AsyncUploader, Uploader
 
 # A response is about a kilobyte: not worth compressing.
 _HEADERS: Final = {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"}
@@ -48,6 +49,7 @@ class _Studio(Generic[TransportT]):
         timeout: float | httpx.Timeout = 30.0,
         max_retries: int = 2,
         total_timeout: float = 120.0,
+        quota_share: float = 1.0,
         verify: Verify = True,
         proxy: Proxy = None,
         transport: TransportT | None = None,
@@ -66,6 +68,7 @@ class _Studio(Generic[TransportT]):
             timeout: Seconds for each phase of an attempt (connect, write, read), or an `httpx.Timeout`.
             max_retries: How many attempts may follow the first one of a call.
             total_timeout: Seconds for a call with its retries.
+            quota_share: The part of the account's quotas that this client may use, where several processes share them.
             verify: As in httpx: an `ssl.SSLContext` brings a CA file or a client certificate.
             proxy: As in httpx.
             transport: As in httpx; `verify` and proxies are then its business.
@@ -73,17 +76,18 @@ class _Studio(Generic[TransportT]):
         Raises:
             ConfigurationError: Something is missing or malformed.
         """
-        base_url = _endpoint(region, endpoint)
+        base_url = find_endpoint(region, endpoint)
         if proxy is not None and transport is not None:
             raise ConfigurationError("give proxy or transport, not both: the transport decides on proxies")
-        self.project_id = _project_id(project_id)
+        self.project_id = find_project_id(project_id)
         self._app_user_id = None if app_user_id is None else validation.header_value("app_user_id", app_user_id)
         retries = validation.count("max_retries", max_retries)
         self._limits = retries, validation.number("total_timeout", total_timeout)
-        self._auth = _auth(credentials, auth, self.project_id)
+        self._auth = find_auth(credentials, auth, self.project_id)
         if not isinstance(timeout, httpx.Timeout):
             timeout = httpx.Timeout(validation.number("timeout", timeout))
         self._timeout = timeout
+        self._paces = paces(base_url, validation.share("quota_share", quota_share))
         self.client = Client(base_url)
         proxy = Secret(proxy) if isinstance(proxy, str) else proxy or environment_proxy(httpx.URL(base_url))
         self._connect(base_url, verify, proxy, transport)
@@ -118,11 +122,14 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
             base_url=base_url, auth=self._auth, headers=_HEADERS, timeout=self._timeout, transport=Bounded(given)
         )
         self.client.set_httpx_client(self._http)
-        self.short_jobs = ShortJobs(Caller(*self._limits, http=self._http), self.project_id, self._app_user_id)
+        self._uploader = Uploader(verify, proxy, self._limits[0])
+        caller = Caller(*self._limits, http=self._http)
+        self.short_jobs = ShortJobs(caller, self._uploader, self.project_id, self._app_user_id, self._paces)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        self._uploader.close()
 
     def __enter__(self) -> Self:
         return self
@@ -142,59 +149,17 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
             base_url=base_url, auth=self._auth, headers=_HEADERS, timeout=self._timeout, transport=bounded
         )
         self.client.set_async_httpx_client(self._http)
-        self.short_jobs = AsyncShortJobs(
-            AsyncCaller(*self._limits, http=self._http), self.project_id, self._app_user_id
-        )
+        self._uploader = AsyncUploader(verify, proxy, self._limits[0])
+        caller = AsyncCaller(*self._limits, http=self._http)
+        self.short_jobs = AsyncShortJobs(caller, self._uploader, self.project_id, self._app_user_id, self._paces)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+        await self._uploader.aclose()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _endpoint(region: str | None, endpoint: str | None) -> str:
-    if region is not None and endpoint is not None:
-        raise ConfigurationError("give region or endpoint, not both")
-    if region is None:
-        endpoint = endpoint or sources.variable("METASTUDIO_ENDPOINT")
-        region = sources.variable("METASTUDIO_REGION")
-    if endpoint is not None:
-        return validation.endpoint(endpoint)
-    known = ", ".join(get_args(Region))
-    if region is None:
-        raise ConfigurationError(f"no region: pass region=… or set METASTUDIO_REGION (one of {known})")
-    if region not in get_args(Region):
-        other = f"unknown region {printable(repr(region), 60)}: it is one of {known}"
-        raise ConfigurationError(f"{other}; for another one pass endpoint=… or set METASTUDIO_ENDPOINT")
-    return f"https://metastudio.{region}.myhuaweicloud.com"
-
-
-def _project_id(project_id: str | None) -> str:
-    value = sources.find_project_id() if project_id is None else project_id
-    if value is None:
-        raise ConfigurationError(
-            "no project ID: pass project_id=… or set HUAWEICLOUD_SDK_PROJECT_ID (the console shows it for each region "
-            'under "My Credentials")'
-        )
-    return validation.path_id("project_id", value)
-
-
-def _auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, project_id: str) -> httpx.Auth:
-    if credentials is not None and auth is not None:
-        raise ConfigurationError("give credentials or auth, not both")
-    if auth is not None:
-        if not isinstance(auth, httpx.Auth):
-            raise ConfigurationError("auth must be an AkSkAuth, a TokenAuth or another httpx.Auth")
-        return auth
-    if credentials is not None:
-        return AkSkAuth(credentials, project_id)
-    token = sources.secret_variable("METASTUDIO_AUTH_TOKEN")
-    if token is not None and sources.environment_credentials() is None:
-        return TokenAuth(token)
-    looked_at = ("the arguments credentials and auth (not given)", "METASTUDIO_AUTH_TOKEN (not set)")
-    return AkSkAuth(sources.find_credentials(*looked_at), project_id)

@@ -46,7 +46,7 @@ class SyncClient(httpx.Client):
         try:
             response = super().send(request, **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            failure = _failure(request, error, started)
+            failure = failure_of(request, error, started)
         else:
             return _checked(request, response, started)
         raise failure  # outside the except block: httpx's own traceback, with its headers, is not dragged along
@@ -74,7 +74,7 @@ class AsyncClient(httpx.AsyncClient):
             async with asyncio.timeout(seconds_left(request)):
                 response = await super().send(request, **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            failure = _failure(request, error, started)
+            failure = failure_of(request, error, started)
         except asyncio.CancelledError as error:
             error.__traceback__ = None  # in httpx's own there is what was being written, with its headers
             raise
@@ -106,7 +106,7 @@ def _checked(request: httpx.Request, response: httpx.Response, started: float) -
     return response
 
 
-def _failure(request: httpx.Request, error: Exception, started: float) -> errors.MetaStudioError:
+def failure_of(request: httpx.Request, error: Exception, started: float) -> errors.MetaStudioError:
     """Return our error for one of httpx's or the network's; it keeps neither request nor traceback, hence no secret."""
     if isinstance(error, KeyRefused):
         refused = errors.status_error(error.response)

@@ -20,6 +20,7 @@ from .errors import (
     WaitTimeout,
 )
 from .log import log
+from .pace import Pace
 from .retries import MAX_RETRY_AFTER, is_permanent, retry_after
 
 #: Documented by name.
@@ -32,8 +33,6 @@ INTERVAL_GROWTH: Final = 1.5
 MAX_INTERVAL: Final = 30.0
 #: The last poll is sent this long before the deadline, so that its response comes in time.
 LAST_POLL: Final = 1.0
-#: However often it is throttled, a poll is sent after so many seconds.
-MAX_PACE_INTERVAL: Final = 10.0
 #: A wait goes on after these: it has the time to poll again. Every other error would come again.
 PASSING: Final = (APIConnectionError, APIResponseValidationError, InternalServerError, RateLimitError)
 
@@ -103,9 +102,14 @@ class Wait:
             raise ShortJobFailed(job)
         return False
 
+    def turn(self, pace: Pace) -> float:
+        """Take the next place of `pace`; return the seconds until it, or until the last poll that is possible."""
+        return min(pace.go(self.clock()), max(0.0, self.seconds_left() - LAST_POLL))
+
     @contextmanager
-    def forgiving(self) -> Iterator[None]:
-        """Let a failed poll pass, where another one may help."""
+    def forgiving(self, pace: Pace | None = None) -> Iterator[None]:
+        """Let a failed poll pass, where another one may help; tell `pace` how it ended."""
+        sent = self.clock()
         try:
             yield
         except PASSING as error:
@@ -113,6 +117,11 @@ class Wait:
                 raise
             log.warning("Short job %s: a poll failed, the wait goes on: %s", self.job_id, error)
             self.lost = error
+            if pace and isinstance(error, RateLimitError):
+                pace.throttled(sent, self.clock(), retry_after(error))
+        else:
+            if pace:
+                pace.answered()
 
     def delay(self) -> float:
         """Return the seconds until the next poll.
@@ -166,35 +175,3 @@ class Failed:
 
 #: The outcome of one of many jobs: where `error` is None, `job` is there.
 Outcome: TypeAlias = Finished | Failed
-
-
-@attrs.define(eq=False, repr=False)
-class Pace:
-    """When the next request may go out, for all jobs of an account together. It is strict: there are no bursts.
-
-    Attributes:
-        rate: Requests a second. Throttled, it sends half as often, and then comes back to this bit by bit.
-    """
-
-    rate: float
-    next: float = 0.0
-    _interval: float = attrs.field(init=False)
-    _slowed: float = attrs.field(init=False, default=float("-inf"))
-
-    def __attrs_post_init__(self) -> None:
-        self._interval = 1 / self.rate
-
-    def go(self, now: float) -> None:
-        """Note that a request goes out now."""
-        self.next = max(self.next, now) + self._interval
-
-    def answered(self) -> None:
-        """Note that a request got a response."""
-        self._interval = max(1 / self.rate, self._interval * 0.95)
-
-    def throttled(self, sent: float, now: float, seconds: float | None) -> None:
-        """Hold everything back for the seconds that the gateway asks for; slow down once for what was under way."""
-        if sent > self._slowed:
-            self._interval = max(1 / self.rate, min(MAX_PACE_INTERVAL, self._interval * 2))
-            self._slowed = now
-        self.next = max(self.next, now + min(MAX_RETRY_AFTER, self._interval if seconds is None else seconds))

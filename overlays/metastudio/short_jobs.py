@@ -1,29 +1,52 @@
-"""Short jobs: the only caller of generated endpoints. An operation is one short method here, once for each loop."""
+"""`ShortJobs`: an operation is one short method here, and one in `async_short_jobs`."""
 
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterable
-from contextlib import aclosing
+from collections.abc import Collection
 from functools import partial
-from typing import Any
+from types import NoneType
 
-from metastudio_client.api.short_jobs import show_short_job
-from metastudio_client.models import ShortJob
+from huaweicloud_auth import Secret
+from metastudio_client.api.short_jobs import (
+    commit_short_job,
+    create_short_job,
+    show_short_job,
+    show_tenant_duration_cfg,
+)
+from metastudio_client.models import CreatedShortJob, ShortJob, TenantDurationCfg
 
-from . import validation, wait_many
-from .calls import AsyncCaller, Call, Caller
-from .polling import FAILURE_STATES, SUCCESS_STATES, Goal, OnUpdate, Outcome, Pace, Wait
+from . import operations, validation
+from .assess import assessing, committing, finishing
+from .calls import Call, Caller
+from .limits import RecordingLimits
+from .operations import Operations
+from .pace import Pace
+from .polling import FAILURE_STATES, SUCCESS_STATES, Goal, OnUpdate
+from .recordings import Recording, prepare
+from .upload import Uploader
+from .upload_body import Body, File, OnProgress, Source
 
 
-class ShortJobs:
+class ShortJobs(Operations):
     """The short jobs of one project; `studio.short_jobs`."""
 
-    def __init__(self, caller: Caller, project_id: str, app_user_id: str | None) -> None:
-        self._caller, self._project_id, self._app_user_id = caller, project_id, app_user_id
+    def __init__(
+        self, caller: Caller, uploader: Uploader, project_id: str, app_user_id: str | None, paces: dict[str, Pace]
+    ) -> None:
+        super().__init__(project_id, app_user_id, paces)
+        self._caller, self._uploader = caller, uploader
 
-    def show(self, job_id: str, *, max_retries: int | None = None, total_timeout: float | None = None) -> ShortJob:
+    def show(
+        self,
+        job_id: str,
+        *,
+        app_user_id: str | None = None,
+        max_retries: int | None = None,
+        total_timeout: float | None = None,
+    ) -> ShortJob:
         """Return a short job's details.
 
         Args:
             job_id: The job's ID.
+            app_user_id: Sent as `X-App-UserId`, instead of the client's.
             max_retries: For this call, instead of the client's.
             total_timeout: Seconds for this call with its retries, instead of the client's.
 
@@ -31,15 +54,89 @@ class ShortJobs:
             ConfigurationError: An argument is malformed; nothing was sent.
             APIConnectionError: No response came back.
             APIStatusError: The gateway or the service rejected the request; the subclass tells how.
-            APIResponseValidationError: The response is not a short job.
+            APIResponseValidationError: The response is not this short job.
         """
-        return self._show(job_id, self._caller.new(max_retries, total_timeout))
+        return self._show(job_id, app_user_id, self._caller.new(max_retries, total_timeout))
+
+    def create(
+        self, *, job_type: str = "VOICE_ASSESS", language: str = "CN", app_user_id: str | None = None
+    ) -> CreatedShortJob:
+        """Create a short job; return its ID, and the URL that its recording is to be uploaded to, which is a secret.
+
+        It may be repeated where the response was lost: a job that is never committed does not run (inferred).
+        """
+        user, body = self._user(app_user_id), operations.creation(job_type, language)
+        operation = partial(create_short_job.sync, self._project_id, body=body, x_app_user_id=user)
+        call = self._caller.new(repeatable=True)
+        return operations.secret(self._caller.run(operation, CreatedShortJob, call, operations.wrong_creation))
+
+    def upload(self, url: str, file: Source, *, on_progress: OnProgress | None = None) -> None:
+        """Upload a file as it is (a zip, with the recording in it) to the URL of `create`; no credentials are sent.
+
+        Args:
+            url: `data_uploading_url` of what `create` returned.
+            file: A path, or an open binary file.
+            on_progress: Called with the bytes that were sent and all; a repeat starts again from 0.
+
+        Raises:
+            ConfigurationError: The file cannot be read, or the URL is none; nothing was sent.
+            UploadError, APIConnectionError: Object storage rejected the upload, or did not respond.
+        """
+        url = Secret(url)  # first, for tracebacks with locals
+        self._upload(url, File(file), on_progress)
+
+    def commit(self, job_id: str, *, app_user_id: str | None = None) -> None:
+        """Start a job whose recording was uploaded. Where the response is lost, query first whether it had arrived."""
+        operations.run(self, committing(validation.path_id("job_id", job_id), self._user(app_user_id)))
+
+    def limits(self) -> RecordingLimits:
+        """Return the shortest and the longest recording that may be assessed, in seconds."""
+        query = partial(show_tenant_duration_cfg.sync, self._project_id)
+        return operations.recording_limits(self._caller.run(query, TenantDurationCfg, self._caller.new()))
+
+    def assess(
+        self,
+        recording: Recording,
+        *,
+        language: str = "CN",
+        timeout: float,
+        app_user_id: str | None = None,
+        on_update: OnUpdate | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> ShortJob:
+        """Check a recording, pack it, create a job, upload, commit, and wait for the verdict.
+
+        Args:
+            recording: A path, bytes, or an open binary file: a WAV (packed into a zip), or a ready zip.
+            language: CN or EN.
+            timeout: Seconds to wait after the commit; nothing is sent after them.
+            app_user_id: As for `show`.
+            on_update: As for `wait`.
+            on_progress: As for `upload`.
+
+        Raises:
+            ConfigurationError: The recording or an argument cannot be used; no job was created.
+            ShortJobFailed, WaitTimeout: As for `wait`; after a `WaitTimeout`, `finish` goes on.
+            AssessmentInterrupted: Anything else failed after the job was created; it names the step and the job.
+        """
+        goal = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update)
+        user, body = self._user(app_user_id), operations.warn(prepare(recording))
+        body.check_length(self._recording_limits())
+        return operations.run(self, assessing(body, language, user, goal.timeout, on_update, on_progress))
+
+    def finish(
+        self, job_id: str, *, timeout: float, app_user_id: str | None = None, on_update: OnUpdate | None = None
+    ) -> ShortJob:
+        """Go on with a job whose recording was uploaded: commit it, if that is still to do, and wait."""
+        goal, user = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update), self._user(app_user_id)
+        return operations.run(self, finishing(validation.path_id("job_id", job_id), user, goal.timeout, on_update))
 
     def wait(
         self,
         job_id: str,
         *,
         timeout: float,
+        app_user_id: str | None = None,
         on_update: OnUpdate | None = None,
         success: Collection[str] = SUCCESS_STATES,
         failure: Collection[str] = FAILURE_STATES,
@@ -51,119 +148,50 @@ class ShortJobs:
         Args:
             job_id: The job's ID.
             timeout: Seconds; nothing is sent after them.
+            app_user_id: As for `show`.
             on_update: Called with the job whenever a response differs from the last one.
             success: The states in which the job is returned.
             failure: The states in which `ShortJobFailed` is raised, unless they are in `success`. Every other state
                 means that the job is running.
 
         Raises:
-            ShortJobFailed: The job ended in a state of failure.
-            WaitTimeout: It did not finish in time; has the last response.
+            ShortJobFailed, WaitTimeout: It ended in a state of failure, or not in time.
             MetaStudioError: What `show` raises, where polling again would not help.
         """
-        (wait,) = _waits([job_id], Goal(timeout, success, failure, on_update), self._caller.clock)
+        (wait,) = operations.waits([job_id], Goal(timeout, success, failure, on_update), self._caller.clock)
         while wait.seconds_left() > 0:
+            self._pause(wait.turn(self._paces["show"]))
             job = None
-            with wait.forgiving():
-                job = self._show(job_id, self._caller.within(wait.seconds_left()))
+            with wait.forgiving(self._paces["show"]):
+                job = self._show(job_id, app_user_id, self._caller.within(wait.seconds_left()))
             if job is not None and wait.take(job):
                 return job
-            self._caller.sleep(wait.delay())
+            self._pause(wait.delay())
         raise wait.timed_out()  # the sleep took longer than it should have
 
-    def _show(self, job_id: str, call: Call) -> ShortJob:
-        job_id = validation.path_id("job_id", job_id)
-        operation = partial(show_short_job.sync, self._project_id, job_id, x_app_user_id=self._app_user_id)
-        return self._caller.run(operation, ShortJob, call, partial(_wrong, job_id))
+    def _show(self, job_id: str, app_user_id: str | None, call: Call) -> ShortJob:
+        job_id, user = validation.path_id("job_id", job_id), self._user(app_user_id)
+        operation = partial(show_short_job.sync, self._project_id, job_id, x_app_user_id=user)
+        return self._caller.run(operation, ShortJob, call, partial(operations.wrong_job, job_id))
 
+    def _create_paced(self, language: str, app_user_id: str | None) -> CreatedShortJob:
+        self._pause(self._paces["create"].go(self._caller.clock()))
+        return self.create(language=language, app_user_id=app_user_id)
 
-class AsyncShortJobs:
-    """The short jobs of one project; `studio.short_jobs`."""
+    def _upload(self, url: Secret, body: Body, on_progress: OnProgress | None) -> None:
+        self._uploader.upload(url, body, on_progress)
 
-    def __init__(self, caller: AsyncCaller, project_id: str, app_user_id: str | None) -> None:
-        self._caller, self._project_id, self._app_user_id = caller, project_id, app_user_id
+    def _commit_paced(self, job_id: str, app_user_id: str | None) -> None:
+        self._pause(self._paces["commit"].go(self._caller.clock()))
+        operation = partial(commit_short_job.sync, self._project_id, job_id, x_app_user_id=app_user_id)
+        self._caller.run(operation, NoneType, self._caller.new())
 
-    async def show(
-        self, job_id: str, *, max_retries: int | None = None, total_timeout: float | None = None
-    ) -> ShortJob:
-        """Return a short job's details; see `ShortJobs.show`."""
-        return await self._show(job_id, self._caller.new(max_retries, total_timeout))
+    def _recording_limits(self) -> RecordingLimits:
+        if self._known_limits is None:
+            with operations.unknown_limits():
+                self._known_limits = self.limits()
+        return self._known_limits or RecordingLimits()
 
-    async def wait(
-        self,
-        job_id: str,
-        *,
-        timeout: float,  # noqa: ASYNC109  # the last response must survive it: asyncio.timeout would lose it
-        on_update: OnUpdate | None = None,
-        success: Collection[str] = SUCCESS_STATES,
-        failure: Collection[str] = FAILURE_STATES,
-    ) -> ShortJob:
-        """Poll a short job until it is finished, and return it; see `ShortJobs.wait`."""
-        (wait,) = _waits([job_id], Goal(timeout, success, failure, on_update), self._caller.clock)
-        while wait.seconds_left() > 0:
-            job = None
-            with wait.forgiving():
-                job = await self._show(job_id, self._caller.within(wait.seconds_left()))
-            if job is not None and wait.take(job):
-                return job
-            await self._caller.sleep(wait.delay())
-        raise wait.timed_out()  # as above
-
-    async def wait_many(
-        self,
-        job_ids: Iterable[str],
-        *,
-        timeout: float,  # noqa: ASYNC109  # as above
-        rate: float = 10.0,
-        max_in_flight: int = 16,
-        on_update: OnUpdate | None = None,
-        success: Collection[str] = SUCCESS_STATES,
-        failure: Collection[str] = FAILURE_STATES,
-    ) -> AsyncGenerator[Outcome, None]:
-        """Wait for many short jobs; yield the outcome of each, as it comes.
-
-        One job's failure does not touch the others. A refusal of the key, the token or the permission ends it for all:
-        it is raised, and what was not yielded by then is unfinished. So it is when the iteration is left early.
-
-        Args:
-            job_ids: The jobs' IDs; one that is there twice is waited for once.
-            timeout: Seconds for all of them.
-            rate: Requests a second for all of them together (another call has a pace of its own). The default assumes a
-                quota of 10 a second, which the service documents for other queries in most regions, not for this one.
-            max_in_flight: How many requests may be under way at the same time.
-            on_update: Called with a job whenever a response differs from its last one.
-            success: As for `wait`.
-            failure: As for `wait`.
-
-        Raises:
-            ConfigurationError: An argument is malformed; nothing was sent.
-            AuthenticationError: The key or token was refused.
-            PermissionDeniedError: The key or token may not query short jobs.
-        """
-        ids = dict.fromkeys(validation.strings("job_ids", job_ids))
-        waits = _waits(ids, Goal(timeout, success, failure, on_update), self._caller.clock)
-        pace, in_flight = Pace(validation.number("rate", rate)), validation.count("max_in_flight", max_in_flight, 1)
-        async with aclosing(wait_many.outcomes(self._poll, waits, pace, in_flight)) as all_:
-            async for outcome in all_:
-                yield outcome
-
-    async def _poll(self, wait: Wait) -> ShortJob:
-        # No retries below this: a poll that fails goes back into the queue, and keeps to the pace.
-        return await self._show(wait.job_id, self._caller.within(wait.seconds_left(), max_retries=0))
-
-    def _show(self, job_id: str, call: Call) -> Coroutine[Any, Any, ShortJob]:
-        job_id = validation.path_id("job_id", job_id)
-        operation = partial(show_short_job.asyncio, self._project_id, job_id, x_app_user_id=self._app_user_id)
-        return self._caller.run(operation, ShortJob, call, partial(_wrong, job_id))
-
-
-def _wrong(job_id: str, job: ShortJob) -> str | None:
-    if job.state is not None and not isinstance(job.state, str):  # the generator lets anything into an open enum
-        return "the state is not a string"
-    if job.job_id is not None and str(job.job_id).lower() != job_id.lower():
-        return "the response is about another job"
-    return None
-
-
-def _waits(job_ids: Iterable[str], goal: Goal, clock: Callable[[], float]) -> list[Wait]:
-    return [Wait(validation.path_id("job_id", job_id), goal, clock) for job_id in job_ids]
+    def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            self._caller.sleep(seconds)

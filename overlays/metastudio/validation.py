@@ -10,7 +10,7 @@ from huaweicloud_auth.validation import function, header_value, is_loopback, pat
 
 from .errors import ConfigurationError, printable
 
-__all__ = ["count", "endpoint", "function", "header_value", "number", "path_id", "strings"]
+__all__ = ["count", "endpoint", "function", "header_value", "number", "path_id", "share", "strings"]
 
 #: Seconds: 31 years. What sockets and event loops can wait for is not much longer.
 MAX_NUMBER: Final = 1e9
@@ -28,6 +28,17 @@ def number(name: str, value: float) -> float:
         raise ConfigurationError(
             f"{name} must be a number above 0 and at most {MAX_NUMBER:.0f}, not {printable(repr(value), 60)}"
         )
+    return value
+
+
+def share(name: str, value: float) -> float:
+    """Return `value` if it is a number above 0 and at most 1.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if number(name, value) > 1:
+        raise ConfigurationError(f"{name} must be a number above 0 and at most 1, not {printable(repr(value), 60)}")
     return value
 
 

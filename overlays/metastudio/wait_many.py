@@ -9,7 +9,8 @@ from typing import TypeAlias
 from metastudio_client.models import ShortJob
 
 from . import errors
-from .polling import Failed, Finished, Outcome, Pace, Wait
+from .pace import Pace
+from .polling import Failed, Finished, Outcome, Wait
 from .retries import is_permanent, retry_after
 
 Poll: TypeAlias = asyncio.Future[ShortJob]

@@ -1,14 +1,16 @@
 """Where the command writes: results on stdout, errors and logs on stderr."""
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from metastudio import ConfigurationError, MetaStudioError
+from metastudio import ConfigurationError, MetaStudioError, ShortJobFailed, WaitTimeout
 
 out = Console()
 err = Console(stderr=True)
@@ -19,12 +21,31 @@ def exit_codes() -> Iterator[None]:
     """End the command with the exit code of what is raised."""
     try:
         yield
-    except ConfigurationError as error:
-        complain(error)
-        raise typer.Exit(2) from None
     except MetaStudioError as error:
         complain(error)
-        raise typer.Exit(1) from None
+        raise typer.Exit(exit_code(error)) from None
+
+
+def exit_code(error: MetaStudioError) -> int:
+    """Return the exit code of an error; a recording that changed during its upload is one that cannot be used."""
+    if isinstance(error, ConfigurationError) or isinstance(error.__cause__, ConfigurationError):
+        return 2
+    return 3 if isinstance(error, ShortJobFailed) else 4 if isinstance(error, WaitTimeout) else 1
+
+
+def is_for_programs(as_json: bool) -> bool:
+    """Tell whether stdout gets JSON: it was asked for, or nobody looks."""
+    return as_json or not out.is_terminal
+
+
+def screen() -> Console:
+    """Return where people see what changes: stderr, so that all the rest is printed above it; else stdout."""
+    return err if err.is_terminal else out
+
+
+def json_line(data: dict[str, Any]) -> None:
+    """Print one JSON line on stdout."""
+    typer.echo(json.dumps(data))
 
 
 def complain(error: MetaStudioError, about: str = "") -> None:

@@ -1,6 +1,6 @@
 """What people see. Fields and metrics are not named here: whatever the contract has is shown."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,17 @@ _STYLES = {JobState.SUCCEED: "bold green", JobState.FAILED: "bold red"}
 def short_job(job: ShortJob) -> RenderableType:
     """Return a job's details: its fields, then a table for each group of metrics."""
     return Panel(Group(*_parts(job.to_dict())), title=_text("job_id", job.job_id or "short job"), title_align="left")
+
+
+def state(job: ShortJob) -> Text:
+    """Return a job's state."""
+    return _text("state", job.state or None)
+
+
+def fields(data: Mapping[str, object]) -> Text:
+    """Return one line for each field; a long value, such as a URL, is whole."""
+    lines = (Text.assemble((name, "dim"), "  ", _text(name, value, 20_000)) for name, value in data.items())
+    return Text("\n").join(lines)
 
 
 def overview(jobs: Iterable[ShortJob]) -> RenderableType:
@@ -72,10 +83,10 @@ def _metrics(rows: dict[str, dict[str, Any]]) -> Table:
     return table
 
 
-def _text(name: str, value: object) -> Text:
+def _text(name: str, value: object, limit: int = 2000) -> Text:
     if value is None or value == "":
         return Text("-", style="dim")
-    shown = printable(str(value), 2000)
+    shown = printable(str(value), limit)
     if name.endswith("_time") and isinstance(value, int) and 0 < value < 2**31:
         # No page states the unit.
         shown += f"  ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC, if in seconds)"

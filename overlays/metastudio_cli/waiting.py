@@ -1,7 +1,6 @@
 """`metastudio wait`: a live table for people, a JSON line for each change for programs."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
@@ -10,7 +9,6 @@ from time import monotonic
 from typing import Any
 
 import attrs
-import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -18,7 +16,7 @@ from rich.text import Text
 from metastudio import AsyncMetaStudio, MetaStudioError, Outcome, ShortJob, ShortJobFailed, WaitTimeout
 from metastudio.errors import printable
 
-from . import render
+from . import output, render
 
 SHOWN = 15  # rows of the live table: those that changed last
 
@@ -107,7 +105,7 @@ def wait(
     def on_update(job: ShortJob) -> None:
         progress.update(job)
         if as_json:
-            typer.echo(json.dumps(job.to_dict()))
+            output.json_line(job.to_dict())
 
     async def main() -> None:
         async with AsyncMetaStudio(**options) as studio:

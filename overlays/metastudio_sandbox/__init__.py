@@ -1,4 +1,4 @@
-"""The service on this machine: a stand-in for MetaStudio's short jobs, for demos and tests.
+"""The service on this machine: a sandbox of MetaStudio's short jobs, for demos and tests.
 
 PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
 """
@@ -7,13 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from . import faults
-    from .app import Exchange
+    from . import faults, recordings
+    from .exchanges import Exchange
     from .sandbox import Sandbox
 
-__all__ = ["Exchange", "Sandbox", "faults"]
+__all__ = ["Exchange", "Sandbox", "faults", "recordings"]
 
-_WHERE: Final = {"Exchange": ".app", "Sandbox": ".sandbox", "faults": ".faults"}
+_WHERE: Final = {
+    "Exchange": ".exchanges",
+    "Sandbox": ".sandbox",
+    "faults": ".faults",
+    "recordings": ".recordings",
+}
 
 
 def __getattr__(name: str) -> Any:

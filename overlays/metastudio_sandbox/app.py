@@ -22,30 +22,20 @@ from metastudio import Credentials
 
 from . import contract as contracts
 from . import gateway
-from .faults import Plan
+from .exchanges import Exchange, exchange
+from .faults import Fault
 from .gateway import LOCK, LOCKED, MAX_REFUSALS, Refusal
+from .jobs import Jobs
+from .plan import Plan
 
 _NO_SUCH_API = Refusal(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
-
-
-@attrs.define
-class Exchange:
-    """One request as it arrived and when, by the sandbox's clock, and the status of its answer.
-
-    `canonical_request` is what the gateway computed from the wire; None where the request bears no AK/SK signature.
-    """
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    canonical_request: str | None
-    status: int
-    received: datetime
+_INVALID = Refusal(400, "MSS.00000003", "Invalid parameter")  # inferred: nobody says what an unknown job gets
+_CHANGING = frozenset({"CreateShortJob", "CommitShortJob"})
 
 
 @attrs.define
 class Service:
-    """What the sandbox knows: one project, its keys, its jobs, and the last thousand requests."""
+    """What the service knows: one project, its keys, its jobs, and the last thousand requests."""
 
     contract: dict[str, Any]
     project_id: str
@@ -53,9 +43,10 @@ class Service:
     token: str
     now: Callable[[], datetime]
     validate: bool
-    jobs: dict[str, dict[str, Any]] = attrs.field(factory=dict)
-    upcoming: dict[str, deque[str]] = attrs.field(factory=dict)
-    faults: Plan = attrs.field(factory=Plan)
+    jobs: Jobs
+    limits: dict[str, int]
+    upload_url: Callable[[str], str]
+    faults: Plan[Fault] = attrs.field(factory=Plan)
     exchanges: deque[Exchange] = attrs.field(factory=lambda: deque(maxlen=1000))
     _refusals: int = 0
     _locked_until: datetime | None = None
@@ -89,13 +80,18 @@ class Service:
             except ClientDisconnect:
                 return Response()
             canonical = gateway.canonical_request(request, body)
-            seen = _exchange(request, received, canonical)
+            seen = exchange(request, received, canonical)
             self.exchanges.append(seen)  # before anything is answered, or cut off instead
 
-            def answer(clock_offset: timedelta = timedelta()) -> Response:
+            def answer(clock_offset: timedelta = timedelta(), *, executed: bool = True) -> Response:
                 now = self.now() + clock_offset
                 refusal = self._not_authenticated(request, canonical, now) or self._invalid(request, body)
-                response = _refused(refusal, now) if refusal else self._served(operation, request, now)
+                if refusal:
+                    response = _refused(refusal, now)
+                elif executed or operation["operationId"] not in _CHANGING:
+                    response = self._served(operation, request, body, now)
+                else:
+                    response = _stamped(Response(), now, uuid.uuid4().hex)  # something else is sent in its place
                 seen.status = response.status_code
                 return response
 
@@ -118,52 +114,63 @@ class Service:
         return refusal
 
     def _invalid(self, request: Request, body: bytes) -> Refusal | None:
+        malformed = _malformed(body)
         try:
             if self.validate:
                 self._openapi.validate_request(StarletteOpenAPIRequest(request, body))
-            json.loads(body or b"{}")
         except SecurityValidationError:  # inferred: the message
             return Refusal(401, "APIGW.0301", "Incorrect IAM authentication information: a mandatory header is missing")
         except OpenAPIError as error:
-            return Refusal(400, "MSS.00000003", f"Invalid parameter: {error}")
-        except ValueError as error:  # neither UTF-8 nor JSON
-            return Refusal(400, "MSS.10000002", f"JSON exception: {error}")
+            return malformed or Refusal(400, "MSS.00000003", f"Invalid parameter: {error}")
+        if malformed:
+            return malformed
         if request.path_params.get("project_id") != self.project_id:
             return Refusal(400, "MSS.00010009", "urlTenantId is not equal tokenTenantId")
         return None
 
-    def _served(self, operation: dict[str, Any], request: Request, now: datetime) -> Response:
+    def _served(self, operation: dict[str, Any], request: Request, body: bytes, now: datetime) -> Response:
+        answer = self._outcome(operation, request, body)
+        if isinstance(answer, Refusal):
+            return _refused(answer, now)
         status, content = contracts.success(operation)
-        if operation["operationId"] == "ShowShortJob":
-            answer = self._shown(request.path_params["job_id"])
-            if answer is None:  # inferred: nobody says what an unknown job gets
-                return _refused(Refusal(400, "MSS.00000003", "Invalid parameter"), now)
-        else:
-            answer = contracts.sample(self.contract, content["schema"]) if content else None
         response = JSONResponse(answer, status) if content else Response(status_code=status)
         _stamped(response, now, uuid.uuid4().hex)
         if self.validate:
             self._openapi.validate_response(StarletteOpenAPIRequest(request), StarletteOpenAPIResponse(response))
         return response
 
-    def add_job(self, job_id: str, state: str) -> None:
-        """Put a job there, or into another state."""
-        self.jobs[job_id] = contracts.short_job(self.contract, job_id, state)
+    def _outcome(self, operation: dict[str, Any], request: Request, body: bytes) -> Any:
+        """Execute the operation; return the content of its answer, or why it is refused."""
+        job_id = request.path_params.get("job_id", "")
+        match operation["operationId"]:
+            case "ShowShortJob":
+                job = self.jobs.shown(job_id)
+                return _INVALID if job is None else job
+            case "CreateShortJob":
+                return self._created(request, json.loads(body or b"{}"))
+            case "CommitShortJob":
+                return None if self.jobs.commit(job_id) else _INVALID
+            case "ShowTenantDurationCfg":
+                return self.limits
+        _, content = contracts.success(operation)
+        return contracts.sample(self.contract, content["schema"]) if content else None
 
-    def _shown(self, job_id: str) -> dict[str, Any] | None:
-        """Return the job as it is; then move it on to its next state."""
-        job = self.jobs.get(job_id)
-        if upcoming := self.upcoming.get(job_id):
-            self.add_job(job_id, upcoming.popleft())
-        return job
+    def _created(self, request: Request, wanted: Any) -> dict[str, str]:
+        app_user_id = request.headers.get("X-App-UserId")
+        job_id = self.jobs.create(wanted if isinstance(wanted, dict) else {}, app_user_id)
+        return {"job_id": job_id, "data_uploading_url": self.upload_url(job_id)}
 
     async def _no_such_api(self, request: Request, _: Exception) -> Response:
-        self.exchanges.append(_exchange(request, self.now(), None, _NO_SUCH_API.status))
+        self.exchanges.append(exchange(request, self.now(), None, _NO_SUCH_API.status))
         return _refused(_NO_SUCH_API, self.now())
 
 
-def _exchange(request: Request, received: datetime, canonical: str | None, status: int = 0) -> Exchange:
-    return Exchange(request.method, gateway.target(request), gateway.wire_headers(request), canonical, status, received)
+def _malformed(body: bytes) -> Refusal | None:
+    try:
+        json.loads(body.decode() or "{}")
+    except ValueError as error:  # neither UTF-8 nor JSON
+        return Refusal(400, "MSS.10000002", f"JSON exception: {error}")
+    return None
 
 
 def _refused(refusal: Refusal, now: datetime) -> Response:

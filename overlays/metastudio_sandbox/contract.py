@@ -25,9 +25,8 @@ def load() -> dict[str, Any]:
 
 
 def path_example(contract: dict[str, Any], name: str) -> str:
-    """Return the contract's example of a path parameter of ShowShortJob: the reference page's own ID."""
-    parameters = contract["paths"][SHOW_SHORT_JOB]["get"]["parameters"]
-    return str(next(each["example"] for each in parameters if each["name"] == name))
+    """Return the contract's example of a path parameter: the reference page's own ID."""
+    return str(contract["components"]["parameters"][name]["example"])
 
 
 def success(operation: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:

@@ -1,17 +1,18 @@
-"""Ways to misbehave: what is sent instead of the good answer. `Sandbox.inject` says when."""
+"""Ways to misbehave: what is sent instead of the good answer. `Sandbox.inject` says when.
+
+Those whose name begins with `upload_` are the object storage's: `Sandbox.inject_upload` says when.
+"""
 
 import asyncio
 import json
-import random
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+import uuid
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from inspect import iscoroutinefunction
+from html import escape
 from typing import Any, Final, Protocol, TypeAlias
 
-import attrs
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .gateway import LOCKED
@@ -20,19 +21,30 @@ from .gateway import LOCKED
 class Answer(Protocol):
     """Makes the good answer to a request."""
 
-    def __call__(self, clock_offset: timedelta = ...) -> Response:
-        """Return it as it is by a clock that is so far ahead of the gateway's."""
+    def __call__(self, clock_offset: timedelta = ..., *, executed: bool = ...) -> Response:
+        """Return it as it is by a clock that is so far ahead of the gateway's.
+
+        With `executed=False` nothing is created or committed.
+        """
 
 
 #: An async function: takes the request and what makes its good answer, and gives back what is sent.
 Fault: TypeAlias = Callable[[Request, Answer], Awaitable[Response]]
 
+#: The same for an upload. What makes the good answer takes the body and stores it: `await answer()`.
+UploadFault: TypeAlias = Callable[[Request, Callable[[], Awaitable[Response]]], Awaitable[Response]]
 
-def status(status_code: int, error_code: str, error_msg: str = "injected", **headers: str) -> Fault:
-    """Answer with an error of the gateway or the service; a header's name has `_` for `-`."""
+
+def status(
+    status_code: int, error_code: str, error_msg: str = "injected", *, executed: bool = False, **headers: str
+) -> Fault:
+    """Answer with an error of the gateway or the service; a header's name has `_` for `-`.
+
+    A create or commit is not executed, unless `executed`: then it is only its good answer that is lost.
+    """
 
     async def fault(_: Request, answer: Answer) -> Response:
-        good = answer()
+        good = answer(executed=executed)
         content = {"error_code": error_code, "error_msg": error_msg, "request_id": good.headers["X-Request-Id"]}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return JSONResponse(content, status_code, named | _stamps(good))
@@ -43,7 +55,7 @@ def status(status_code: int, error_code: str, error_msg: str = "injected", **hea
 def throttled(retry_after: float | str | None = None) -> Fault:
     """Answer 429 `APIGW.0308`, with `Retry-After` if it is given."""
     headers = {} if retry_after is None else {"Retry_After": str(retry_after)}
-    return status(429, "APIGW.0308", "The throttling threshold has been reached", **headers)
+    return status(429, "APIGW.0308", "The throttling threshold has been reached", executed=False, **headers)
 
 
 #: Answer as the gateway does while the key is locked.
@@ -60,10 +72,10 @@ def clock_off(offset: timedelta) -> Fault:
 
 
 def html(status_code: int = 502) -> Fault:
-    """Answer with a web page, as a proxy on the way would."""
+    """Answer with a web page, as a proxy on the way would. A create or commit is not executed."""
 
     async def fault(_: Request, answer: Answer) -> Response:
-        good = answer()
+        good = answer(executed=False)
         page = f"<html><body><h1>{status_code}</h1></body></html>"
         return Response(page, status_code, _stamps(good), media_type="text/html")
 
@@ -71,7 +83,7 @@ def html(status_code: int = 502) -> Fault:
 
 
 async def lost(request: Request, answer: Answer) -> Response:
-    """Cut the connection before anything is answered."""
+    """Execute the operation, but cut the connection before anything is answered: after a create there is a job."""
     good = answer()
     request.state.transport.abort()
     await asyncio.sleep(0)  # the connection is gone before the answer is sent
@@ -79,10 +91,10 @@ async def lost(request: Request, answer: Answer) -> Response:
 
 
 async def cut(request: Request, answer: Answer) -> Response:
-    """Cut the connection in the middle of the body."""
+    """Execute the operation, but cut the connection in the middle of the answer's body, or before it if empty."""
     good = answer()
     body = bytes(good.body)
-    head = f"HTTP/1.1 {good.status_code} \r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"HTTP/1.1 {good.status_code} \r\nContent-Length: {len(body) or 1}\r\n\r\n"
     request.state.transport.write(head.encode() + body[: len(body) // 2])
     request.state.transport.close()
     await asyncio.sleep(0)  # the connection is gone before the answer is sent
@@ -94,9 +106,7 @@ def slow(seconds: float) -> Fault:
 
     async def fault(request: Request, answer: Answer) -> Response:
         good = answer()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await request.receive()  # the body has been read: what comes is that the client is gone
+        await _passed(request, seconds)
         return good
 
     return fault
@@ -107,49 +117,75 @@ def changed(**fields: Any) -> Fault:
 
     async def fault(_: Request, answer: Answer) -> Response:
         good = answer()
-        return JSONResponse(json.loads(bytes(good.body)) | fields, good.status_code, _stamps(good))
+        return JSONResponse(json.loads(bytes(good.body) or b"{}") | fields, good.status_code, _stamps(good))
 
     return fault
 
 
-@attrs.define
-class Plan:
-    """Which of the coming requests are spoilt."""
-
-    _coming: deque[Fault] = attrs.field(factory=deque)
-    _faults: Sequence[Fault] = ()
-    _probability: float = 0.0
-    _random: random.Random = attrs.field(factory=random.Random)
-
-    def next(self, fault: Fault, times: int) -> None:
-        """Spoil the next requests that are not spoilt already."""
-        if times < 1:
-            raise ValueError(f"times must be at least 1, not {times}")
-        self._coming.extend([_checked(fault)] * times)
-
-    def randomly(self, faults: Sequence[Fault], probability: float, seed: int) -> None:
-        """From now on, spoil requests with a probability."""
-        if not faults:
-            raise ValueError("faults must not be empty; to have no more of them: probability=0")
-        if not 0 <= probability <= 1:
-            raise ValueError(f"probability must be between 0 and 1, not {probability}")
-        self._faults, self._probability = [_checked(fault) for fault in faults], probability
-        self._random = random.Random(seed)  # noqa: S311  # no secret
-
-    def take(self) -> Fault | None:
-        """Return how the request that is being answered is spoilt, if it is."""
-        if self._coming:
-            return self._coming.popleft()
-        if self._faults and self._random.random() < self._probability:
-            return self._random.choice(self._faults)
-        return None
+async def upload_cut(request: Request, _: Callable[[], Awaitable[Response]]) -> Response:
+    """Cut the connection in the middle of the body that is uploaded. Nothing is stored."""
+    length, received = int(request.headers.get("Content-Length", 0)), 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received >= length // 2:
+            break
+    request.state.transport.abort()
+    await asyncio.sleep(0)
+    raise ClientDisconnect
 
 
-def _checked(fault: Fault) -> Fault:
-    if not iscoroutinefunction(fault):  # `throttled` for `throttled()` would be found out only when it answers
-        name = getattr(fault, "__name__", repr(fault))
-        raise TypeError(f"not a fault: {name}; if it makes one, write {name}(...)")
+async def upload_lost(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
+    """Store what is uploaded, but cut the connection before that is answered."""
+    good = await answer()
+    request.state.transport.abort()
+    await asyncio.sleep(0)  # the connection is gone before the answer is sent
+    return good
+
+
+def upload_slow(seconds: float) -> UploadFault:
+    """Store what is uploaded, and answer late."""
+
+    async def fault(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
+        good = await answer()
+        await _passed(request, seconds)
+        return good
+
     return fault
+
+
+def upload_error(status: int, code: str, message: str = "injected") -> UploadFault:
+    """Take the body and answer with an error of the object storage. Nothing is stored."""
+
+    async def fault(request: Request, _: Callable[[], Awaitable[Response]]) -> Response:
+        await drained(request)
+        return storage_error(status, code, message)
+
+    return fault
+
+
+#: Refuse an upload as the object storage does when the URL has expired.
+upload_expired: Final = upload_error(403, "AccessDenied", "Request has expired")
+
+
+async def drained(request: Request) -> None:
+    """Take the body of an upload that is not stored."""
+    async for _ in request.stream():
+        pass
+
+
+def storage_error(status: int, code: str, message: str) -> Response:
+    """Return an error of the object storage, which is XML."""
+    request_id = uuid.uuid4().hex
+    parts = {"Code": code, "Message": message, "RequestId": request_id, "HostId": "sandbox"}
+    inner = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in parts.items())
+    page = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'
+    return Response(page, status, {"x-obs-request-id": request_id}, media_type="application/xml")
+
+
+async def _passed(request: Request, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await request.receive()  # the body has been read: what comes is that the client is gone
 
 
 def _stamps(good: Response) -> dict[str, str]:

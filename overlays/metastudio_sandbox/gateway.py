@@ -80,10 +80,15 @@ def refusal(
     return _refused(f"verify aksk signature fail, canonicalRequest:{quoted}")  # as in a refusal of 2023
 
 
+def path(request: Request) -> str:
+    """Return the path as it stood on the wire."""
+    return str(request.scope["raw_path"].decode("latin-1"))
+
+
 def target(request: Request) -> str:
     """Return path and query as they stood on the wire."""
-    path, query = request.scope["raw_path"].decode("latin-1"), request.scope["query_string"].decode("latin-1")
-    return f"{path}?{query}" if query else path
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{path(request)}?{query}" if query else path(request)
 
 
 def wire_headers(request: Request) -> dict[str, str]:

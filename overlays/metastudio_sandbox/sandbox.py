@@ -1,8 +1,6 @@
-"""`Sandbox`: the service's stand-in on a port of this machine, run in a thread."""
+"""`Sandbox`: the service on two ports of this machine, its own and the object storage's."""
 
 import secrets
-import socket
-import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,9 +10,12 @@ from typing import Any, Self
 from metastudio import Credentials
 
 from . import contract as contracts
-from .app import Exchange, Service
-from .faults import Fault
-from .server import Server
+from .app import Service
+from .exchanges import Exchange
+from .faults import Fault, UploadFault
+from .jobs import Jobs
+from .server import Serving
+from .storage import Storage
 
 
 class Sandbox:
@@ -28,6 +29,10 @@ class Sandbox:
         port: The port to listen on; 0 takes a free one.
         now: The gateway's clock, in UTC.
         validate: Whether requests and answers are held against the contract. It takes most of the time of an answer.
+        duration: How long a job runs after its commit, by the clock above.
+        limits: The shortest and the longest recording that may be assessed, in seconds; None is left out.
+        upload_url_life: How long an upload URL can be used.
+        upload_once: Whether a second upload to the same URL is refused.
 
     Attributes:
         clock_offset: How far the gateway's clock is ahead.
@@ -40,35 +45,54 @@ class Sandbox:
     """
 
     def __init__(
-        self, *, port: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC), validate: bool = True
+        self,
+        *,
+        port: int = 0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        validate: bool = True,
+        duration: timedelta = timedelta(seconds=0.5),
+        limits: tuple[int | None, int | None] = (10, 600),
+        upload_url_life: timedelta = timedelta(hours=24),
+        upload_once: bool = False,
     ) -> None:
         self._contract = contracts.load()
         #: The permanent key pair that it knows, made anew for each sandbox.
-        self.credentials = Credentials(f"SANDBOX{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30))
+        self.credentials = _new_keys("SANDBOX")
         #: The temporary one.
-        self.temporary_credentials = Credentials(
-            f"SANDBOXTEMP{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30), secrets.token_urlsafe(90)
+        self.temporary_credentials = _new_keys("SANDBOXTEMP", secrets.token_urlsafe(90))
+        self.clock_offset = timedelta()
+
+        def gateway_now() -> datetime:
+            return now() + self.clock_offset
+
+        exchanges: deque[Exchange] = deque(maxlen=1000)
+        jobs = Jobs(self._contract, gateway_now, duration)
+        self._storage = Storage(
+            self._contract, _new_keys("SANDBOXOBS"), gateway_now, upload_url_life, upload_once, jobs, exchanges
         )
         self._service = Service(
             self._contract,
             project_id=contracts.path_example(self._contract, "project_id"),
             keys={each.ak: each for each in (self.credentials, self.temporary_credentials)},
             token=secrets.token_urlsafe(60),
-            now=lambda: now() + self.clock_offset,
+            now=gateway_now,
             validate=validate,
+            jobs=jobs,
+            limits=_without_none(short_assess_min=limits[0], short_assess_max=limits[1]),
+            upload_url=self._storage.upload_url,
+            exchanges=exchanges,
         )
-        self.clock_offset = timedelta()
         for state in contracts.states(self._contract):
             self.add_job(state, job_id=contracts.path_example(self._contract, "job_id") if state == "SUCCEED" else None)
-        self._port = port
-        self._socket: socket.socket | None = None
+        self._serving = Serving(self._service.app, port, "metastudio-sandbox")
+        self._serving_storage = Serving(self._storage.app, 0, "metastudio-sandbox-storage")
 
     @property
     def url(self) -> str:
         """The endpoint, `http://127.0.0.1:<port>`."""
-        if self._socket is None:
+        if self._serving.url is None:
             raise RuntimeError("the sandbox is not running: use it in a `with` block, or call start()")
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return self._serving.url
 
     @property
     def project_id(self) -> str:
@@ -82,12 +106,13 @@ class Sandbox:
 
     @property
     def jobs(self) -> dict[str, dict[str, Any]]:
-        """The jobs by ID, as they are answered. Edit them to move a job on."""
-        return self._service.jobs
+        """The jobs by ID, as they are answered by now. Edit them to move a job on."""
+        self._service.jobs.refresh()
+        return self._service.jobs.answers
 
     @property
     def exchanges(self) -> deque[Exchange]:
-        """The last thousand requests, as they arrived."""
+        """The last thousand requests to the service and the object storage, as they arrived."""
         return self._service.exchanges
 
     @property
@@ -103,15 +128,12 @@ class Sandbox:
     def add_job(self, *states: str, job_id: str | None = None) -> str:
         """Add a short job and return its ID. With several states it moves on to the next whenever it is shown."""
         job_id = job_id or str(uuid.uuid4())
-        first, *others = states or ("SUCCEED",)
-        self._service.add_job(job_id, first)
-        self._service.upcoming[job_id] = deque(others)
+        self._service.jobs.add(job_id, *(states or ("SUCCEED",)))
         return job_id
 
     def move_job(self, job_id: str, state: str) -> None:
         """Put a job into another state, with the fields that go with it. There it stays."""
-        self._service.upcoming.pop(job_id, None)
-        self._service.add_job(job_id, state)
+        self._service.jobs.move(job_id, state)
 
     def inject(self, fault: Fault, times: int = 1) -> None:
         """Spoil the next requests with one of `metastudio_sandbox.faults`, or an async function of your own.
@@ -121,6 +143,15 @@ class Sandbox:
             ValueError: `times` is below 1.
         """
         self._service.faults.next(fault, times)
+
+    def inject_upload(self, fault: UploadFault, times: int = 1) -> None:
+        """Spoil the next uploads with one of `metastudio_sandbox.faults.upload_...`, or an async function of your own.
+
+        Raises:
+            TypeError: As for `inject`.
+            ValueError: `times` is below 1.
+        """
+        self._storage.faults.next(fault, times)
 
     def inject_randomly(self, faults: Sequence[Fault], *, probability: float, seed: int) -> None:
         """From now on, spoil requests with a probability, each time with one of `faults`.
@@ -132,39 +163,38 @@ class Sandbox:
         self._service.faults.randomly(faults, probability, seed)
 
     def start(self) -> Self:
-        """Serve in a thread until `stop`; return when it serves.
+        """Serve in two threads until `stop`; return when both serve.
 
         Raises:
             OSError: The port is taken.
             RuntimeError: It is running already, or the server cannot start.
         """
-        if self._socket is not None:
+        if self._serving.url is not None:
             raise RuntimeError("the sandbox is running already")
-        self._socket = socket.create_server(("127.0.0.1", self._port), backlog=512)
-        # Head and body leave in two writes: without this, the second waits 40 ms for the first to be acknowledged.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._server = Server(self._service.app())
-        self._thread = threading.Thread(
-            target=self._server.serve_until_stopped, args=(self._socket,), name="metastudio-sandbox", daemon=True
-        )
-        self._thread.start()
-        self._server.ready.wait()
-        if not self._server.started:
+        try:
+            self._storage.url = self._serving_storage.start()
+            self._serving.start()
+        except BaseException:
             self.stop()
-            raise RuntimeError("the sandbox's server could not start") from self._server.failure
+            raise
         return self
 
     def stop(self) -> None:
         """Close every connection and stop listening; at once, whatever is under way."""
-        if self._socket is None:
-            return
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
-        self._socket = None
+        self._serving_storage.begin_to_stop()  # both at the same time
+        self._serving.stop()
+        self._serving_storage.stop()
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _new_keys(prefix: str, security_token: str | None = None) -> Credentials:
+    return Credentials(f"{prefix}{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30), security_token)
+
+
+def _without_none(**values: int | None) -> dict[str, int]:
+    return {name: value for name, value in values.items() if value is not None}

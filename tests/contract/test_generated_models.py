@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metastudio_client import models
-from metastudio_client.models import JobState, JobType, ShortJob
+from metastudio_client.models import CreateShortJobRequest, JobState, JobType, Language, ShortJob
 
 SCHEMAS: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text("utf-8"))["components"][
     "schemas"
@@ -31,7 +31,7 @@ def referred(schema: dict[str, Any]) -> str:
 
 
 def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Return a strategy for what is valid under `schema`: any of its fields may be missing, unknown ones be there."""
+    """Return a strategy for what is valid under `schema`: optional fields may be missing, unknown ones be there."""
     if "$ref" in schema:
         return values(SCHEMAS[referred(schema)])
     if "anyOf" in schema:
@@ -44,8 +44,10 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         return text
     assert schema["type"] == "object", schema
     known = {name: values(each) for name, each in schema["properties"].items()}
+    mandatory = {name: known[name] for name in schema.get("required", [])}
+    optional = {name: known[name] for name in known if name not in mandatory}
     unknown = st.dictionaries(text.filter(lambda name: name not in known), anything_in_json, max_size=2)
-    return st.builds(dict.__or__, unknown, st.fixed_dictionaries({}, optional=known))
+    return st.builds(dict.__or__, unknown, st.fixed_dictionaries(mandatory, optional=optional))
 
 
 def annotation(schema: dict[str, Any]) -> str:
@@ -66,10 +68,11 @@ def test_the_fields_of_the_model_are_the_properties_of_the_schema(name: str) -> 
     fields = {field.name: field for field in attrs.fields(getattr(models, name))}
     del fields["additional_properties"]  # where unknown ones go
 
-    assert {field.name: field.type for field in fields.values()} == {
-        each: f"{annotation(schema)} | None" for each, schema in SCHEMAS[name]["properties"].items()
-    }
-    assert all(field.default is None for field in fields.values())
+    expected = {}
+    for each, schema in SCHEMAS[name]["properties"].items():
+        mandatory = each in SCHEMAS[name].get("required", [])
+        expected[each] = (annotation(schema), attrs.NOTHING) if mandatory else (f"{annotation(schema)} | None", None)
+    assert {field.name: (field.type, field.default) for field in fields.values()} == expected
 
 
 @pytest.mark.parametrize("name", ENUMS)
@@ -127,3 +130,15 @@ def test_missing_field_is_none() -> None:
     assert json.dumps(attrs.asdict(job)["assess_result"]) == "null"
     assert pickle.loads(pickle.dumps(job)) == copy.deepcopy(job) == job
     assert "Unset" not in repr(job)
+
+
+def test_what_a_request_leaves_out_is_not_sent() -> None:
+    assert CreateShortJobRequest(JobType.VOICE_ASSESS).to_dict() == {"job_type": "VOICE_ASSESS"}
+
+
+def test_a_request_sends_the_values_of_members_and_any_other_string_as_it_is() -> None:
+    known = CreateShortJobRequest(JobType.VOICE_ASSESS, Language.EN)
+    unheard_of = CreateShortJobRequest("VOICE_CLONE", "DE")
+
+    assert json.dumps(known.to_dict()) == '{"job_type": "VOICE_ASSESS", "language": "EN"}'
+    assert json.dumps(unheard_of.to_dict()) == '{"job_type": "VOICE_CLONE", "language": "DE"}'

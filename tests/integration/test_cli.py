@@ -164,6 +164,12 @@ def test_a_refused_signature_ends_it_at_once(sandbox: Sandbox) -> None:
         (["vanish"], "vanish"),
         (["sandbox", "--port", "port"], "port"),
         (["sandbox", "--port", "65536"], "65535"),
+        (["create"], "METASTUDIO_REGION"),
+        (["upload", "https://example.com/x", "ann.zip"], "METASTUDIO_REGION"),
+        (["upload", "-"], "FILE"),
+        (["commit", "a/b", "--region", "cn-north-4"], "HUAWEICLOUD_SDK_PROJECT_ID"),
+        (["limits"], "METASTUDIO_REGION"),
+        (["assess", "ann.wav"], "METASTUDIO_REGION"),
     ],
 )
 def test_wrong_use_is_said_and_exits_with_2(arguments: list[str], message: str) -> None:
@@ -196,15 +202,6 @@ def test_a_port_in_use_is_said(sandbox: Sandbox) -> None:
 
     assert result.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
-
-
-def test_the_demo_shows_a_job_in_each_state_and_the_wire() -> None:
-    result = run("demo", env={"COLUMNS": "120"})
-
-    assert result.returncode == 0
-    for each in ("SUCCEED", "USER_REVIEW_REJECT", "x-sdk-date", "canonical request", "SDK-HMAC-SHA256 Access=SANDBOX"):
-        assert each in result.stdout
-    assert "16 of 16 requests were signed" in result.stdout
 
 
 JOB_URL = "/v1/{project}/voice-training-manage/user/short-jobs/" + REFERENCE_JOB

@@ -1,6 +1,7 @@
 """What operators see: one logger, silent until somebody listens, and spans of OpenTelemetry's own instrumentation."""
 
 import asyncio
+import io
 import logging
 import os
 import re
@@ -31,6 +32,7 @@ from metastudio import (
     TokenAuth,
 )
 from metastudio_sandbox import Sandbox, faults
+from raw_server import RawServer
 
 REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 
@@ -293,3 +295,32 @@ def test_no_secret_is_in_a_span(
     secrets = (str(temporary.security_token), str(sandbox.credentials.sk), str(wrong.sk), sandbox.token, "Signature=")
     assert shown.count('"trace_id"') >= 6
     assert [secret for secret in secrets if secret in shown] == []
+
+
+def upload(url: str, **options: Any) -> None:
+    with MetaStudio(**options) as studio:
+        studio.short_jobs.upload(url, io.BytesIO(b"zip"))
+
+
+def upload_asynchronously(url: str, **options: Any) -> None:
+    async def main() -> None:
+        async with AsyncMetaStudio(**options) as studio:
+            await studio.short_jobs.upload(url, io.BytesIO(b"zip"))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("upload", [upload, upload_asynchronously], ids=["sync", "async"])
+def test_query_of_upload_url_is_in_no_span(
+    upload: Callable[..., None],
+    spans: Callable[[], list[dict[str, Any]]],
+    server: RawServer,
+    raw_options: dict[str, Any],
+) -> None:
+    server.answer(b"")
+    upload(f"{server.url}/a.zip?Expires=9999999999&Signature=the-signature-of-the-url", **raw_options)
+
+    (span,) = spans()
+    assert (span["method"], span["url"]) == ("PUT", f"{server.url}/a.zip")
+    assert "the-signature-of-the-url" not in span["everything"]
+    assert b"Signature=the-signature-of-the-url HTTP/1.1" in server.requests[0]

@@ -210,9 +210,10 @@ def test_the_command_shows_them_as_a_table(copy: Copy, served: Served) -> None:
 
 
 def new_operations(contract: dict[str, Any]) -> None:
-    (item,) = (item for item in contract["paths"].values() if item["get"]["operationId"] == "ShowShortJob")
+    items = contract["paths"].values()
+    (item,) = (item for item in items if item.get("get", {}).get("operationId") == "ShowShortJob")
     show = item["get"]
-    (project_id,) = (each for each in show["parameters"] if each["name"] == "project_id")
+    project_id = {"$ref": "#/components/parameters/project_id"}
     quotas = {
         "description": "Invented.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ShortJobQuotas"}}},
@@ -231,14 +232,16 @@ def new_operations(contract: dict[str, Any]) -> None:
     }
     body = {"application/json": {"schema": {"$ref": "#/components/schemas/ShortJobName"}}}
     others = {"400": show["responses"]["400"], "default": show["responses"]["default"]}
-    item["post"] = {  # the same path, another method
-        "operationId": "RenameShortJob",
-        "tags": ["short-jobs"],
-        "parameters": show["parameters"],
-        "requestBody": {"required": True, "content": body},
-        "responses": {"200": show["responses"]["200"], **others},
+    contract["paths"]["/v1/{project_id}/voice-training-manage/user/short-jobs/{job_id}/name"] = {
+        "post": {
+            "operationId": "RenameShortJob",
+            "tags": ["short-jobs"],
+            "parameters": show["parameters"],
+            "requestBody": {"required": True, "content": body},
+            "responses": {"200": show["responses"]["200"], **others},
+        }
     }
-    item["delete"] = {
+    item["delete"] = {  # the same path, another method
         "operationId": "ForgetShortJob",
         "tags": ["short-jobs"],
         "parameters": show["parameters"],

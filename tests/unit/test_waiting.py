@@ -9,7 +9,8 @@ import pytest
 
 from metastudio import APIConnectionError, MetaStudioError, ShortJob, ShortJobFailed, WaitTimeout
 from metastudio.errors import APIResponseValidationError, status_error
-from metastudio.polling import FAILURE_STATES, SUCCESS_STATES, Goal, Pace, Wait
+from metastudio.pace import Pace
+from metastudio.polling import FAILURE_STATES, SUCCESS_STATES, Goal, Wait
 from virtual_time import Clock
 
 

@@ -1,0 +1,139 @@
+"""The steps from a recording to its verdict: decisions only. `short_jobs` runs them, once for each loop."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+
+from metastudio_client.models import CreatedShortJob, JobState, ShortJob
+
+from .errors import (
+    APIConnectionError,
+    BadRequestError,
+    InternalServerError,
+    MetaStudioError,
+    ShortJobFailed,
+    WaitTimeout,
+)
+from .journey_errors import AssessmentInterrupted, UploadError
+from .log import log
+from .polling import OnUpdate
+from .retries import backoff, is_permanent
+from .upload_body import Body, OnProgress
+
+T = TypeVar("T")
+
+#: A job stays in these until it is committed.
+NOT_COMMITTED: Final = (JobState.CREATING, JobState.UPLOADING)
+#: How often a commit whose response was lost is repeated.
+_COMMITS: Final = 3
+
+
+class Step(NamedTuple):
+    """A method of `ShortJobs` or `AsyncShortJobs`, and what it is called with."""
+
+    method: str
+    arguments: dict[str, Any]
+
+
+#: Yields steps, and is sent what each returns or raises.
+Steps: TypeAlias = Generator[Step, Any, T]
+
+
+class _Sent:
+    """Knows whether an attempt before the last one sent the recording whole."""
+
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self.earlier = self._whole = False
+        self._on_progress = on_progress
+
+    def __call__(self, sent: int, total: int) -> None:
+        self.earlier = self.earlier or (sent == 0 and self._whole)
+        self._whole = sent == total
+        if self._on_progress:
+            self._on_progress(sent, total)
+
+
+def assessing(
+    body: Body,
+    language: str,
+    app_user_id: str | None,
+    timeout: float,
+    on_update: OnUpdate | None,
+    on_progress: OnProgress | None,
+) -> Steps[ShortJob]:
+    """Create a job, upload the recording, commit, and wait for the verdict."""
+    sent = _Sent(on_progress)
+    create = Step("_create_paced", {"language": language, "app_user_id": app_user_id})
+    created: CreatedShortJob = yield create
+    log.info("Short job %s was created", created.job_id)
+    try:
+        yield _upload(created, body, sent)
+    except UploadError as error:
+        if not error.is_expired:
+            raise AssessmentInterrupted("upload", str(created.job_id)) from error
+        if not sent.earlier:  # else it may be that upload for which the URL is used up
+            created = yield create
+            log.info("The upload URL had expired: short job %s was created", created.job_id)
+            with _at("upload", str(created.job_id)):
+                yield _upload(created, body, sent)
+    except MetaStudioError as error:
+        raise AssessmentInterrupted("upload", str(created.job_id)) from error
+    return (yield from _committed_and_waited(str(created.job_id), app_user_id, timeout, on_update))
+
+
+def finishing(job_id: str, app_user_id: str | None, timeout: float, on_update: OnUpdate | None) -> Steps[ShortJob]:
+    """Go on after the upload: commit if that is still to do, then wait."""
+    with _at("commit", job_id):
+        job: ShortJob = yield Step("show", {"job_id": job_id, "app_user_id": app_user_id})
+    if job.state in NOT_COMMITTED:
+        return (yield from _committed_and_waited(job_id, app_user_id, timeout, on_update))
+    return (yield from _waited(job_id, app_user_id, timeout, on_update))
+
+
+def committing(job_id: str, app_user_id: str | None) -> Steps[None]:
+    """Commit a job; where the response was lost, look first whether it had arrived."""
+    arguments = {"job_id": job_id, "app_user_id": app_user_id}
+    for made in range(1, _COMMITS + 1):
+        try:
+            yield Step("_commit_paced", arguments)
+        except (APIConnectionError, BadRequestError, InternalServerError) as error:
+            if is_permanent(error):
+                raise
+            job: ShortJob = yield Step("show", arguments)
+            if job.state is not None and job.state not in NOT_COMMITTED:
+                return
+            if made == _COMMITS or isinstance(error, BadRequestError):
+                raise
+            yield Step("_pause", {"seconds": backoff(made, 1.0)})
+        else:
+            return
+
+
+def _committed_and_waited(
+    job_id: str, app_user_id: str | None, timeout: float, on_update: OnUpdate | None
+) -> Steps[ShortJob]:
+    with _at("commit", job_id):
+        yield from committing(job_id, app_user_id)
+    return (yield from _waited(job_id, app_user_id, timeout, on_update))
+
+
+def _waited(job_id: str, app_user_id: str | None, timeout: float, on_update: OnUpdate | None) -> Steps[ShortJob]:
+    arguments = {"job_id": job_id, "app_user_id": app_user_id, "timeout": timeout, "on_update": on_update}
+    with _at("wait", job_id):
+        job: ShortJob = yield Step("wait", arguments)
+    return job
+
+
+def _upload(created: CreatedShortJob, body: Body, sent: _Sent) -> Step:
+    return Step("_upload", {"url": created.data_uploading_url, "body": body, "on_progress": sent})
+
+
+@contextmanager
+def _at(step: str, job_id: str) -> Iterator[None]:
+    """Say at which step an error ended the assessment, except where it is the job's own end."""
+    try:
+        yield
+    except (ShortJobFailed, WaitTimeout):
+        raise
+    except MetaStudioError as error:
+        raise AssessmentInterrupted(step, job_id) from error

@@ -1,0 +1,27 @@
+"""The shortest and the longest recording that may be assessed."""
+
+import attrs
+
+from .errors import ConfigurationError
+
+
+@attrs.frozen
+class RecordingLimits:
+    """How long a recording may be, in seconds; None where there is no limit."""
+
+    shortest: int | None = None
+    longest: int | None = None
+
+
+def check_seconds(label: str, seconds: float | None, limits: RecordingLimits) -> None:
+    """Validate the length of a recording, where it is known.
+
+    Raises:
+        ConfigurationError: It is 0, or outside `limits`.
+    """
+    if seconds == 0:
+        raise ConfigurationError(f"{label} is empty: the WAV has a header and no sound")
+    if seconds is not None and limits.shortest is not None and seconds < limits.shortest:
+        raise ConfigurationError(f"{label} is {seconds:.3f} s long; at least {limits.shortest} s are needed")
+    if seconds is not None and limits.longest is not None and seconds > limits.longest:
+        raise ConfigurationError(f"{label} is {seconds:.3f} s long; at most {limits.longest} s are allowed: cut it")
