@@ -17,12 +17,13 @@ class UploadBar:
 
     def __init__(self, screen: Console) -> None:
         columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn())
-        self._bar = progress.Progress("upload", *columns, console=screen, disable=not screen.is_terminal)
+        self._bar = progress.Progress("upload", *columns, console=screen)
         self._task = self._bar.add_task("upload", total=None)
 
     def progress(self, sent: int, total: int) -> None:
         """Take what was sent; a repeat of the upload starts again from 0."""
-        self._bar.start()
+        if self._bar.console.is_terminal:
+            self._bar.start()
         self._bar.update(self._task, completed=sent, total=total)
 
     def __enter__(self) -> Self:
@@ -33,7 +34,8 @@ class UploadBar:
 
     def stop(self) -> None:
         """Leave the bar as it is."""
-        self._bar.stop()
+        if self._bar.live.is_started:  # else older versions of rich print an empty line
+            self._bar.stop()
 
 
 class Assessment(output.Log):
