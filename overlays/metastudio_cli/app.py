@@ -1,7 +1,7 @@
 """The command and its subcommands.
 
-Exit codes: 0 done, 1 the service said no or did not answer, 2 wrong use or configuration, 3 a job failed, 4 timed out,
-130 interrupted.
+Exit codes: 0 done, 1 the service rejected a request or did not respond, 2 wrong use or configuration, 3 a job failed,
+4 timed out, 130 interrupted.
 """
 
 import logging

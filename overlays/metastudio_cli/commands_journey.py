@@ -83,6 +83,7 @@ def upload(
     region: Region = None,
     endpoint: Endpoint = None,
     project_id: Project = None,
+    as_json: Json = False,
 ) -> None:
     """Upload a file as it is to the URL of a job that was created.
 
@@ -91,6 +92,8 @@ def upload(
     url = Secret(sys.stdin.readline().strip() if url == "-" else url)
     with connected(region, endpoint, project_id) as studio, UploadBar(output.screen()) as bar:
         studio.short_jobs.upload(url, file, on_progress=bar.progress)
+    if output.is_for_programs(as_json):
+        output.json_line({"uploaded": str(file), "bytes": file.stat().st_size})
 
 
 def commit(
@@ -99,10 +102,13 @@ def commit(
     region: Region = None,
     endpoint: Endpoint = None,
     project_id: Project = None,
+    as_json: Json = False,
 ) -> None:
     """Start a job whose recording was uploaded."""
     with connected(region, endpoint, project_id, app_user_id) as studio:
         studio.short_jobs.commit(job_id)
+    if output.is_for_programs(as_json):
+        output.json_line({"committed": job_id})
 
 
 def limits(region: Region = None, endpoint: Endpoint = None, project_id: Project = None, as_json: Json = False) -> None:

@@ -53,7 +53,7 @@ class Progress:
             self.jobs[job_id] = job
 
     def end(self, outcome: Outcome) -> None:
-        """Take what became of a job."""
+        """Take the outcome of a job."""
         self.outcomes[outcome.job_id] = outcome
         match outcome.error:
             case None | ShortJobFailed():

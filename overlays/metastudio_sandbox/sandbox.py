@@ -28,7 +28,7 @@ class Sandbox:
     Args:
         port: The port to listen on; 0 takes a free one.
         now: The gateway's clock, in UTC.
-        validate: Whether requests and answers are held against the contract. It takes most of the time of an answer.
+        validate: Whether requests and responses are validated against the contract, which takes most of the time.
         duration: How long a job runs after its commit, by the clock above.
         limits: The shortest and the longest recording that may be assessed, in seconds; None is left out.
         upload_url_life: How long an upload URL can be used.

@@ -281,8 +281,9 @@ def test_each_step_has_a_command(sandbox: Sandbox, tmp_path: Path) -> None:
     committed = run("commit", job["job_id"], "--app-user-id", "u-1", env=sandbox.environment)
     waited = run("wait", job["job_id"], env=sandbox.environment)
 
-    for each in (uploaded, committed):
-        assert (each.returncode, each.stdout, each.stderr) == (0, "", "")
+    assert (uploaded.returncode, committed.returncode, uploaded.stderr, committed.stderr) == (0, 0, "", "")
+    assert json.loads(uploaded.stdout) == {"uploaded": str(file), "bytes": Path(file).stat().st_size}
+    assert json.loads(committed.stdout) == {"committed": job["job_id"]}
     assert (created.stderr, waited.returncode, states(waited.stdout)[-1]) == ("", 0, "SUCCEED")
     users = [each.headers.get("x-app-userid") for each in sandbox.exchanges]
     assert users[:3] == ["u-1", None, "u-1"]
