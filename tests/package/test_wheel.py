@@ -37,7 +37,7 @@ PACKAGES = {
     "metastudio_sandbox": "overlays/metastudio_sandbox",
     "metastudio_client": "generated_client/metastudio_client",
 }
-NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", ".*_cache", ".hypothesis", "dist")
+NOT_SOURCE = shutil.ignore_patterns(".git", ".venv*", "node_modules", "__pycache__", ".*_cache", ".hypothesis", "dist")
 #: What a plain `pip install metastudio` brings.
 CORE = {"metastudio", "anyio", "attrs", "certifi", "h11", "httpcore", "httpx", "idna"}
 if sys.version_info < (3, 13):
