@@ -27,7 +27,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
-for package in ("metastudio", "metastudio_cli", "metastudio_client", "metastudio_sandbox"):
+for package in ("huaweicloud_auth", "metastudio", "metastudio_cli", "metastudio_client", "metastudio_sandbox"):
     path = import_module(package).__path__
     for name in (package, *(module.name for module in walk_packages(path, f"{package}."))):
         file = import_module(name).__file__
