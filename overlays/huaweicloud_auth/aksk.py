@@ -69,7 +69,7 @@ class AkSkAuth(SteppedAuth):
                 self._sign(request, credentials)
                 response: httpx.Response = yield request
                 mended = attempt == 1 and self._mends(request, response, credentials)
-                _note(guard, request, response, mended=mended)
+                _note(guard, response, mended=mended)
             finally:
                 guard.left(request)
             if not mended:
@@ -123,10 +123,9 @@ def _admitted(guard: KeyGuard, request: httpx.Request) -> Steps:
             raise not_sent(_REFUSED_BEFORE, request, refusal)
 
 
-def _note(guard: KeyGuard, request: httpx.Request, response: httpx.Response, *, mended: bool) -> None:
+def _note(guard: KeyGuard, response: httpx.Response, *, mended: bool) -> None:
     """Tell `guard` what the response says about the key."""
     if gateway.is_refusal(response):
         guard.refused(response, mended=mended)
     else:
         guard.accepted()
-    guard.left(request)

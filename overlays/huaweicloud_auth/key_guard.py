@@ -122,4 +122,4 @@ def guard_of(credentials: Credentials, endpoint: bytes) -> KeyGuard:
     key = hashlib.sha256(b"\0".join((credentials.ak.encode(), credentials.sk.encode(), endpoint))).digest()
     while len(_guards) >= _REMEMBERED and key not in _guards:
         _guards.pop(next(iter(_guards)), None)
-    return _guards.setdefault(key, KeyGuard())
+    return _guards.get(key) or _guards.setdefault(key, KeyGuard())

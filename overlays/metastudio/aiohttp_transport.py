@@ -87,7 +87,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for part in self._response.content.iter_any():
+            while part := await self._response.content.readany():
                 yield part
         except (TimeoutError, aiohttp.ClientError) as error:
             raise _translated(error) from error

@@ -66,19 +66,26 @@ def assessing(
     create = Step("_create_paced", {"language": language, "app_user_id": app_user_id})
     created: CreatedShortJob = yield create
     log.info("Short job %s was created", created.job_id)
+    with _at("upload", str(created.job_id)):
+        is_uploaded = yield from _uploading(created, body, sent)
+        if not is_uploaded:
+            created = yield create
+            log.info("The upload URL had expired: short job %s was created", created.job_id)
+    if not is_uploaded:
+        with _at("upload", str(created.job_id)):
+            yield _upload(created, body, sent)
+    return (yield from _committed_and_waited(str(created.job_id), app_user_id, timeout, on_update))
+
+
+def _uploading(created: CreatedShortJob, body: Body, sent: _Sent) -> Steps[bool]:
+    """Upload the recording; return whether it is there, and not for a new job to upload."""
     try:
         yield _upload(created, body, sent)
     except UploadError as error:
         if not error.is_expired:
-            raise AssessmentInterrupted("upload", str(created.job_id)) from error
-        if not sent.earlier:  # else it may be that upload for which the URL is used up
-            created = yield create
-            log.info("The upload URL had expired: short job %s was created", created.job_id)
-            with _at("upload", str(created.job_id)):
-                yield _upload(created, body, sent)
-    except MetaStudioError as error:
-        raise AssessmentInterrupted("upload", str(created.job_id)) from error
-    return (yield from _committed_and_waited(str(created.job_id), app_user_id, timeout, on_update))
+            raise
+        return sent.earlier  # it may be that upload for which the URL is used up
+    return True
 
 
 def finishing(job_id: str, app_user_id: str | None, timeout: float, on_update: OnUpdate | None) -> Steps[ShortJob]:

@@ -57,7 +57,9 @@ def seconds_left(request: httpx.Request) -> float | None:
 
 
 def _bounded(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-    encoding = response.headers.pop("Content-Encoding", "identity").strip().lower()
+    encoding = "identity"
+    if "Content-Encoding" in response.headers:
+        encoding = response.headers.pop("Content-Encoding").strip().lower()
     response.stream = _Body(request, response.stream, encoding)
     return response
 

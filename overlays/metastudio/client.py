@@ -1,7 +1,6 @@
 """`MetaStudio` and `AsyncMetaStudio`: where the configuration is validated and the resources hang."""
 
-import ssl
-from typing import Final, Generic, Self, TypeAlias, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 import httpx
 
@@ -21,14 +20,12 @@ from .http_clients import AsyncClient, SyncClient
 from .pace import paces
 from .proxies import environment_proxy
 from .short_jobs import ShortJobs
-from .upload import AsyncUploader, Uploader
+from .upload import AsyncUploader, Proxy, Uploader, Verify
 
 # A response is about a kilobyte: not worth compressing.
 _HEADERS: Final = {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"}
 _SETTINGS: Final = "arguments verify and proxy; HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR"
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
-Proxy: TypeAlias = str | httpx.Proxy | None
-Verify: TypeAlias = ssl.SSLContext | bool
 
 
 class _Studio(Generic[TransportT]):

@@ -90,7 +90,8 @@ def _absolute(root: str, url: httpx.URL | str) -> httpx.URL:
 
 
 def _checked(request: httpx.Request, response: httpx.Response, started: float) -> httpx.Response:
-    _debug(request, f"{response.status_code}, request ID {response.headers.get('X-Request-Id')}", started)
+    if log.isEnabledFor(logging.DEBUG):
+        _debug(request, f"{response.status_code}, request ID {response.headers.get('X-Request-Id')}", started)
     if not response.is_success:
         raise errors.status_error(response, request.extensions.get("canonical_request"))
     if not response.content:  # good where the contract promises nothing; else the call raises
@@ -129,6 +130,5 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _debug(request: httpx.Request, outcome: str, started: float) -> None:
-    if log.isEnabledFor(logging.DEBUG):
-        number, seconds, outcome = request.extensions.get("attempt", 1), perf_counter() - started, printable(outcome)
-        log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, outcome, number, seconds)
+    number, seconds, outcome = request.extensions.get("attempt", 1), perf_counter() - started, printable(outcome)
+    log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, outcome, number, seconds)

@@ -13,6 +13,7 @@ from metastudio import (
     APIConnectionError,
     AssessmentInterrupted,
     AuthenticationError,
+    BadRequestError,
     ConfigurationError,
     Credentials,
     ShortJobFailed,
@@ -116,8 +117,8 @@ def test_odd_recording_is_warned_of(
     with pytest.raises(WaitTimeout):
         connect(**options).do("assess", recordings.wav(seconds=12, rate=8000, channels=2), timeout=5)
 
-    assert "8000 Hz" in caplog.text or "8,000 Hz" in caplog.text
-    assert "channels" in caplog.text
+    assert "Recording recording.wav: the WAV has 8000 Hz, which is below 16000 Hz" in caplog.text
+    assert "the WAV has 2 channels" in caplog.text
 
 
 @INSTANT
@@ -183,6 +184,22 @@ def test_url_that_expires_again_interrupts(connect: Connect, options: dict[str, 
 
     assert isinstance(caught.value.__cause__, UploadError)
     assert sandbox.jobs[caught.value.job_id]["state"] in {"CREATING", "UPLOADING"}
+
+
+def test_second_creation_that_fails_names_the_first_job(
+    connect: Connect, options: dict[str, Any], sandbox: Sandbox
+) -> None:
+    async def expired(request: Any, answer: Any) -> Any:
+        sandbox.inject(faults.status(400, "MSS.00000003"))  # for the next creation
+        return await faults.upload_expired(request, answer)
+
+    sandbox.inject_upload(expired)
+
+    with pytest.raises(AssessmentInterrupted, match="failed at its upload") as caught:
+        connect(**options).do("assess", WAV, timeout=5)
+
+    assert isinstance(caught.value.__cause__, BadRequestError)
+    assert caught.value.job_id in sandbox.jobs
 
 
 def test_interrupted_assessment_names_step_and_job(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
