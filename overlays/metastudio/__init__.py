@@ -26,7 +26,7 @@ from .errors import (
     ShortJobFailed,
     WaitTimeout,
 )
-from .journey_errors import AssessmentInterrupted, UploadError
+from .journey_errors import AssessmentInterrupted, RecordingError, UploadError
 from .limits import RecordingLimits
 from .metrics import metrics
 from .polling import Failed, Finished, Outcome
@@ -60,6 +60,7 @@ __all__ = [
     "Outcome",
     "PermissionDeniedError",
     "RateLimitError",
+    "RecordingError",
     "RecordingLimits",
     "ShortJob",
     "ShortJobFailed",

@@ -13,16 +13,18 @@ from metastudio_client.api.short_jobs import (
     show_short_job,
     show_tenant_duration_cfg,
 )
-from metastudio_client.models import CreatedShortJob, ShortJob, TenantDurationCfg
+from metastudio_client.models import CreatedShortJob, CreateShortJobRequest, ShortJob, TenantDurationCfg
 
 from . import operations, validation, wait_many
 from .assess import assessing, committing, finishing
-from .calls import AsyncCaller, Call
+from .attempt import Call
+from .calls import AsyncCaller
 from .limits import RecordingLimits
-from .operations import Operations
+from .operations import Operations, on
 from .pace import Pace
 from .polling import FAILURE_STATES, SUCCESS_STATES, Goal, OnUpdate, Outcome, Wait
-from .recordings import Recording, prepare
+from .recording_source import Recording
+from .recordings import prepare
 from .upload import AsyncUploader
 from .upload_body import Body, File, OnProgress, Source
 
@@ -56,10 +58,8 @@ class AsyncShortJobs(Operations):
         self, *, job_type: str = "VOICE_ASSESS", language: str = "CN", app_user_id: str | None = None
     ) -> CreatedShortJob:
         """Create a short job; see `ShortJobs.create`."""
-        user, body = self._user(app_user_id), operations.creation(job_type, language)
-        operation = partial(create_short_job.asyncio, self._project_id, body=body, x_app_user_id=user)
-        call = self._caller.new(repeatable=True)
-        return operations.secret(await self._caller.run(operation, CreatedShortJob, call, operations.wrong_creation))
+        body, call = operations.creation(job_type, language), self._caller.new(repeatable=True)
+        return await self._create(body, self._user(app_user_id), call)
 
     async def upload(self, url: str, file: Source, *, on_progress: OnProgress | None = None) -> None:
         """Upload a file as it is; see `ShortJobs.upload`."""
@@ -68,7 +68,7 @@ class AsyncShortJobs(Operations):
 
     async def commit(self, job_id: str, *, app_user_id: str | None = None) -> None:
         """Start a job whose recording was uploaded; see `ShortJobs.commit`."""
-        await operations.run_async(self, committing(validation.path_id("job_id", job_id), self._user(app_user_id)))
+        await operations.run_async(on(self), committing(validation.path_id("job_id", job_id), self._user(app_user_id)))
 
     async def limits(self) -> RecordingLimits:
         """Return the shortest and the longest recording that may be assessed, in seconds."""
@@ -89,7 +89,8 @@ class AsyncShortJobs(Operations):
         goal = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update)
         user, body = self._user(app_user_id), operations.warn(await asyncio.to_thread(prepare, recording))
         body.check_length(await self._recording_limits())
-        return await operations.run_async(self, assessing(body, language, user, goal.timeout, on_update, on_progress))
+        steps = assessing(body, language, user, goal.timeout, on_update, on_progress)
+        return await operations.run_async(on(self), steps)
 
     async def finish(
         self,
@@ -101,9 +102,8 @@ class AsyncShortJobs(Operations):
     ) -> ShortJob:
         """Go on with a job whose recording was uploaded; see `ShortJobs.finish`."""
         goal, user = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update), self._user(app_user_id)
-        return await operations.run_async(
-            self, finishing(validation.path_id("job_id", job_id), user, goal.timeout, on_update)
-        )
+        steps = finishing(validation.path_id("job_id", job_id), user, goal.timeout, on_update)
+        return await operations.run_async(on(self), steps)
 
     async def wait(
         self,
@@ -118,9 +118,9 @@ class AsyncShortJobs(Operations):
         """Poll a short job until it is finished, and return it; see `ShortJobs.wait`."""
         (wait,) = operations.waits([job_id], Goal(timeout, success, failure, on_update), self._caller.clock)
         while wait.seconds_left() > 0:
-            await self._pause(wait.turn(self._paces["show"]))
+            await self._pause(wait.turn(self.paces["show"]))
             job = None
-            with wait.forgiving(self._paces["show"]):
+            with wait.forgiving(self.paces["show"]):
                 job = await self._show(job_id, app_user_id, self._caller.within(wait.seconds_left()))
             if job is not None and wait.take(job):
                 return job
@@ -159,7 +159,7 @@ class AsyncShortJobs(Operations):
         """
         ids = dict.fromkeys(validation.strings("job_ids", job_ids))
         waits = operations.waits(ids, Goal(timeout, success, failure, on_update), self._caller.clock)
-        pace = self._paces["show"] if rate is None else Pace(validation.number("rate", rate))
+        pace = self.paces["show"] if rate is None else Pace(validation.number("rate", rate))
         poll, in_flight = partial(self._poll, app_user_id), validation.count("max_in_flight", max_in_flight, 1)
         async with aclosing(wait_many.outcomes(poll, waits, pace, in_flight)) as all_:
             async for outcome in all_:
@@ -174,17 +174,20 @@ class AsyncShortJobs(Operations):
         operation = partial(show_short_job.asyncio, self._project_id, job_id, x_app_user_id=user)
         return await self._caller.run(operation, ShortJob, call, partial(operations.wrong_job, job_id))
 
+    async def _create(self, body: CreateShortJobRequest, app_user_id: str | None, call: Call) -> CreatedShortJob:
+        operation = partial(create_short_job.asyncio, self._project_id, body=body, x_app_user_id=app_user_id)
+        return operations.secret(await self._caller.run(operation, CreatedShortJob, call, operations.wrong_creation))
+
     async def _create_paced(self, language: str, app_user_id: str | None) -> CreatedShortJob:
-        await self._pause(self._paces["create"].go(self._caller.clock()))
-        return await self.create(language=language, app_user_id=app_user_id)
+        call = self._caller.new(repeatable=True, pace=self.paces["create"])
+        return await self._create(operations.creation("VOICE_ASSESS", language), app_user_id, call)
 
     async def _upload(self, url: Secret, body: Body, on_progress: OnProgress | None) -> None:
         await self._uploader.upload(url, body, on_progress)
 
     async def _commit_paced(self, job_id: str, app_user_id: str | None) -> None:
-        await self._pause(self._paces["commit"].go(self._caller.clock()))
         operation = partial(commit_short_job.asyncio, self._project_id, job_id, x_app_user_id=app_user_id)
-        await self._caller.run(operation, NoneType, self._caller.new())
+        await self._caller.run(operation, NoneType, self._caller.new(pace=self.paces["commit"]))
 
     async def _recording_limits(self) -> RecordingLimits:
         if self._known_limits is None:

@@ -32,6 +32,8 @@ class _Studio(Generic[TransportT]):
     """What both clients share: the configuration, validated in the constructor."""
 
     client: Client
+    endpoint: str
+    app_user_id: str | None
     project_id: str
 
     def __init__(
@@ -73,11 +75,11 @@ class _Studio(Generic[TransportT]):
         Raises:
             ConfigurationError: Something is missing or malformed.
         """
-        base_url = find_endpoint(region, endpoint)
+        self.endpoint = base_url = find_endpoint(region, endpoint)
         if proxy is not None and transport is not None:
             raise ConfigurationError("give proxy or transport, not both: the transport decides on proxies")
         self.project_id = find_project_id(project_id)
-        self._app_user_id = None if app_user_id is None else validation.header_value("app_user_id", app_user_id)
+        self.app_user_id = None if app_user_id is None else validation.header_value("app_user_id", app_user_id)
         retries = validation.count("max_retries", max_retries)
         self._limits = retries, validation.number("total_timeout", total_timeout)
         self._auth = find_auth(credentials, auth, self.project_id)
@@ -121,7 +123,7 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
         self.client.set_httpx_client(self._http)
         self._uploader = Uploader(verify, proxy, self._limits[0])
         caller = Caller(*self._limits, http=self._http)
-        self.short_jobs = ShortJobs(caller, self._uploader, self.project_id, self._app_user_id, self._paces)
+        self.short_jobs = ShortJobs(caller, self._uploader, self.project_id, self.app_user_id, self._paces)
 
     def close(self) -> None:
         """Close the connections."""
@@ -148,7 +150,7 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
         self.client.set_async_httpx_client(self._http)
         self._uploader = AsyncUploader(verify, proxy, self._limits[0])
         caller = AsyncCaller(*self._limits, http=self._http)
-        self.short_jobs = AsyncShortJobs(caller, self._uploader, self.project_id, self._app_user_id, self._paces)
+        self.short_jobs = AsyncShortJobs(caller, self._uploader, self.project_id, self.app_user_id, self._paces)
 
     async def aclose(self) -> None:
         """Close the connections."""

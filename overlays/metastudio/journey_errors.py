@@ -6,7 +6,7 @@ from typing import Final
 import attrs
 import httpx
 
-from .errors import MetaStudioError, printable
+from .errors import ConfigurationError, MetaStudioError, printable
 
 #: Codes of object storage after which the same upload may succeed.
 _PASSING: Final = {"RequestTimeout", "InternalError", "ServiceUnavailable", "SlowDown"}
@@ -17,6 +17,10 @@ _HINTS: Final = {
     "EntityTooLarge": "One upload has at most 5 GB",
     "RequestTimeout": "The connection is too slow",
 }
+
+
+class RecordingError(ConfigurationError):
+    """A recording cannot be used: it is missing, empty, malformed, too long, or changed while it was read."""
 
 
 @attrs.define(slots=False, repr=False)

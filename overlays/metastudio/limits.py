@@ -2,7 +2,7 @@
 
 import attrs
 
-from .errors import ConfigurationError
+from .journey_errors import RecordingError
 
 
 @attrs.frozen
@@ -17,11 +17,11 @@ def check_seconds(label: str, seconds: float | None, limits: RecordingLimits) ->
     """Validate the length of a recording, where it is known.
 
     Raises:
-        ConfigurationError: It is 0, or outside `limits`.
+        RecordingError: It is 0, or outside `limits`.
     """
     if seconds == 0:
-        raise ConfigurationError(f"{label} is empty: the WAV has a header and no sound")
+        raise RecordingError(f"{label} is empty: the WAV has a header and no sound")
     if seconds is not None and limits.shortest is not None and seconds < limits.shortest:
-        raise ConfigurationError(f"{label} is {seconds:.3f} s long; at least {limits.shortest} s are needed")
+        raise RecordingError(f"{label} is {seconds:.3f} s long; at least {limits.shortest} s are needed")
     if seconds is not None and limits.longest is not None and seconds > limits.longest:
-        raise ConfigurationError(f"{label} is {seconds:.3f} s long; at most {limits.longest} s are allowed: cut it")
+        raise RecordingError(f"{label} is {seconds:.3f} s long; at most {limits.longest} s are allowed: cut it")

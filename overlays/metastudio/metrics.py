@@ -1,8 +1,13 @@
 """The metrics of an assessment, whichever the contract has."""
 
+from typing import Final
+
 import attrs
 
-from metastudio_client.models import AssessProperty, ShortJob
+from metastudio_client.models import AssessProperty, AssessResult, ShortJob
+
+#: The names of all metrics of the contract, in its order.
+METRICS: Final = tuple(field.name for field in attrs.fields(AssessResult) if "AssessProperty" in str(field.type))
 
 
 def metrics(job: ShortJob) -> dict[str, AssessProperty]:
@@ -12,5 +17,5 @@ def metrics(job: ShortJob) -> dict[str, AssessProperty]:
     """
     if job.assess_result is None:
         return {}
-    fields = {field.name: getattr(job.assess_result, field.name) for field in attrs.fields(type(job.assess_result))}
+    fields = {name: getattr(job.assess_result, name) for name in METRICS}
     return {name: value for name, value in fields.items() if isinstance(value, AssessProperty)}

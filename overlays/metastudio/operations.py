@@ -1,14 +1,14 @@
 """What both classes of short jobs share: the project, the user, the paces, and what is wrong with a response."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from huaweicloud_auth import Secret
 from metastudio_client.models import CreatedShortJob, CreateShortJobRequest, ShortJob, TenantDurationCfg
 
 from . import validation
-from .assess import Steps
+from .assess import Step, Steps
 from .errors import APIResponseValidationError, APIStatusError, AuthenticationError, MetaStudioError
 from .limits import RecordingLimits
 from .log import log
@@ -20,10 +20,14 @@ T = TypeVar("T")
 
 
 class Operations:
-    """The base of `ShortJobs` and `AsyncShortJobs`."""
+    """The base of `ShortJobs` and `AsyncShortJobs`.
+
+    Attributes:
+        paces: How often `create`, `commit` and `show` are sent by all waits and assessments of the client.
+    """
 
     def __init__(self, project_id: str, app_user_id: str | None, paces: dict[str, Pace]) -> None:
-        self._project_id, self._app_user_id, self._paces = project_id, app_user_id, paces
+        self._project_id, self._app_user_id, self.paces = project_id, app_user_id, paces
         self._known_limits: RecordingLimits | None = None
 
     def _user(self, app_user_id: str | None) -> str | None:
@@ -63,13 +67,18 @@ def recording_limits(response: TenantDurationCfg) -> RecordingLimits:
     return RecordingLimits(response.short_assess_min, response.short_assess_max)
 
 
-def run(jobs: object, steps: Steps[T]) -> T:
-    """Run steps on `ShortJobs` to their end; what a step raises is told to them."""
+def on(jobs: Operations) -> Callable[[Step], Any]:
+    """Return a function that performs a step with `jobs`."""
+    return lambda step: getattr(jobs, step.method)(**step.arguments)
+
+
+def run(perform: Callable[[Step], Any], steps: Steps[T]) -> T:
+    """Run steps to their end, each performed by `perform`; what a step raises is told to them."""
     try:
         step = next(steps)
         while True:
             try:
-                result = getattr(jobs, step.method)(**step.arguments)
+                result = perform(step)
             except MetaStudioError as error:
                 step = steps.throw(error)
             else:
@@ -78,13 +87,13 @@ def run(jobs: object, steps: Steps[T]) -> T:
         return cast("T", end.value)
 
 
-async def run_async(jobs: object, steps: Steps[T]) -> T:
-    """Run steps on `AsyncShortJobs`; as `run`."""
+async def run_async(perform: Callable[[Step], Awaitable[Any]], steps: Steps[T]) -> T:
+    """Run steps as `run` does, where `perform` is async."""
     try:
         step = next(steps)
         while True:
             try:
-                result = await getattr(jobs, step.method)(**step.arguments)
+                result = await perform(step)
             except MetaStudioError as error:
                 step = steps.throw(error)
             else:

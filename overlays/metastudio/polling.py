@@ -13,8 +13,12 @@ from . import validation
 from .errors import (
     APIConnectionError,
     APIResponseValidationError,
+    AuthenticationError,
+    ConfigurationError,
+    CredentialsError,
     InternalServerError,
     MetaStudioError,
+    PermissionDeniedError,
     RateLimitError,
     ShortJobFailed,
     WaitTimeout,
@@ -35,6 +39,9 @@ MAX_INTERVAL: Final = 30.0
 LAST_POLL: Final = 1.0
 #: A wait goes on after these: it has the time to poll again. Every other error would come again.
 PASSING: Final = (APIConnectionError, APIResponseValidationError, InternalServerError, RateLimitError)
+
+#: These would fail every other job too.
+FATAL: Final = (AuthenticationError, PermissionDeniedError, ConfigurationError, CredentialsError)
 
 OnUpdate: TypeAlias = Callable[[ShortJob], object]
 
@@ -67,6 +74,7 @@ class Wait:
         goal: When it is over.
         job: The last response.
         lost: The error of the last poll, if it failed.
+        polls: How many there were.
     """
 
     job_id: str
@@ -75,7 +83,7 @@ class Wait:
     random: Callable[[], float] = random_numbers.random
     job: ShortJob | None = None
     lost: MetaStudioError | None = None
-    _polls: int = 0
+    polls: int = 0
     _started: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -133,9 +141,13 @@ class Wait:
         if left <= 0:
             raise self.timed_out()
         asked = retry_after(self.lost) or 0.0
-        interval = min(MAX_INTERVAL, FIRST_INTERVAL * INTERVAL_GROWTH ** min(self._polls, 20))
-        self._polls += 1
+        interval = self.interval()
+        self.polls += 1
         return min(left, max(interval * (1 + self.random()) / 2, min(asked, MAX_RETRY_AFTER)))
+
+    def interval(self) -> float:
+        """Return the seconds until the next poll at most; they are shortened by up to a half, at random."""
+        return min(MAX_INTERVAL, FIRST_INTERVAL * INTERVAL_GROWTH ** min(self.polls, 20))
 
     def timed_out(self) -> WaitTimeout:
         """Return the error for a wait whose time is up; the last failed poll is its cause."""

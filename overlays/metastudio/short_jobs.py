@@ -11,16 +11,18 @@ from metastudio_client.api.short_jobs import (
     show_short_job,
     show_tenant_duration_cfg,
 )
-from metastudio_client.models import CreatedShortJob, ShortJob, TenantDurationCfg
+from metastudio_client.models import CreatedShortJob, CreateShortJobRequest, ShortJob, TenantDurationCfg
 
 from . import operations, validation
 from .assess import assessing, committing, finishing
-from .calls import Call, Caller
+from .attempt import Call
+from .calls import Caller
 from .limits import RecordingLimits
-from .operations import Operations
+from .operations import Operations, on
 from .pace import Pace
 from .polling import FAILURE_STATES, SUCCESS_STATES, Goal, OnUpdate
-from .recordings import Recording, prepare
+from .recording_source import Recording
+from .recordings import prepare
 from .upload import Uploader
 from .upload_body import Body, File, OnProgress, Source
 
@@ -65,10 +67,8 @@ class ShortJobs(Operations):
 
         It may be repeated where the response was lost: a job that is never committed does not run (inferred).
         """
-        user, body = self._user(app_user_id), operations.creation(job_type, language)
-        operation = partial(create_short_job.sync, self._project_id, body=body, x_app_user_id=user)
-        call = self._caller.new(repeatable=True)
-        return operations.secret(self._caller.run(operation, CreatedShortJob, call, operations.wrong_creation))
+        body, call = operations.creation(job_type, language), self._caller.new(repeatable=True)
+        return self._create(body, self._user(app_user_id), call)
 
     def upload(self, url: str, file: Source, *, on_progress: OnProgress | None = None) -> None:
         """Upload a file as it is (a zip, with the recording in it) to the URL of `create`; no credentials are sent.
@@ -87,7 +87,7 @@ class ShortJobs(Operations):
 
     def commit(self, job_id: str, *, app_user_id: str | None = None) -> None:
         """Start a job whose recording was uploaded. Where the response is lost, query first whether it had arrived."""
-        operations.run(self, committing(validation.path_id("job_id", job_id), self._user(app_user_id)))
+        operations.run(on(self), committing(validation.path_id("job_id", job_id), self._user(app_user_id)))
 
     def limits(self) -> RecordingLimits:
         """Return the shortest and the longest recording that may be assessed, in seconds."""
@@ -122,14 +122,14 @@ class ShortJobs(Operations):
         goal = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update)
         user, body = self._user(app_user_id), operations.warn(prepare(recording))
         body.check_length(self._recording_limits())
-        return operations.run(self, assessing(body, language, user, goal.timeout, on_update, on_progress))
+        return operations.run(on(self), assessing(body, language, user, goal.timeout, on_update, on_progress))
 
     def finish(
         self, job_id: str, *, timeout: float, app_user_id: str | None = None, on_update: OnUpdate | None = None
     ) -> ShortJob:
         """Go on with a job whose recording was uploaded: commit it, if that is still to do, and wait."""
         goal, user = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update), self._user(app_user_id)
-        return operations.run(self, finishing(validation.path_id("job_id", job_id), user, goal.timeout, on_update))
+        return operations.run(on(self), finishing(validation.path_id("job_id", job_id), user, goal.timeout, on_update))
 
     def wait(
         self,
@@ -160,9 +160,9 @@ class ShortJobs(Operations):
         """
         (wait,) = operations.waits([job_id], Goal(timeout, success, failure, on_update), self._caller.clock)
         while wait.seconds_left() > 0:
-            self._pause(wait.turn(self._paces["show"]))
+            self._pause(wait.turn(self.paces["show"]))
             job = None
-            with wait.forgiving(self._paces["show"]):
+            with wait.forgiving(self.paces["show"]):
                 job = self._show(job_id, app_user_id, self._caller.within(wait.seconds_left()))
             if job is not None and wait.take(job):
                 return job
@@ -174,17 +174,20 @@ class ShortJobs(Operations):
         operation = partial(show_short_job.sync, self._project_id, job_id, x_app_user_id=user)
         return self._caller.run(operation, ShortJob, call, partial(operations.wrong_job, job_id))
 
+    def _create(self, body: CreateShortJobRequest, app_user_id: str | None, call: Call) -> CreatedShortJob:
+        operation = partial(create_short_job.sync, self._project_id, body=body, x_app_user_id=app_user_id)
+        return operations.secret(self._caller.run(operation, CreatedShortJob, call, operations.wrong_creation))
+
     def _create_paced(self, language: str, app_user_id: str | None) -> CreatedShortJob:
-        self._pause(self._paces["create"].go(self._caller.clock()))
-        return self.create(language=language, app_user_id=app_user_id)
+        call = self._caller.new(repeatable=True, pace=self.paces["create"])
+        return self._create(operations.creation("VOICE_ASSESS", language), app_user_id, call)
 
     def _upload(self, url: Secret, body: Body, on_progress: OnProgress | None) -> None:
         self._uploader.upload(url, body, on_progress)
 
     def _commit_paced(self, job_id: str, app_user_id: str | None) -> None:
-        self._pause(self._paces["commit"].go(self._caller.clock()))
         operation = partial(commit_short_job.sync, self._project_id, job_id, x_app_user_id=app_user_id)
-        self._caller.run(operation, NoneType, self._caller.new())
+        self._caller.run(operation, NoneType, self._caller.new(pace=self.paces["commit"]))
 
     def _recording_limits(self) -> RecordingLimits:
         if self._known_limits is None:

@@ -10,12 +10,10 @@ from metastudio_client.models import ShortJob
 
 from . import errors
 from .pace import Pace
-from .polling import Failed, Finished, Outcome, Wait
+from .polling import FATAL, Failed, Finished, Outcome, Wait
 from .retries import is_permanent, retry_after
 
 Poll: TypeAlias = asyncio.Future[ShortJob]
-#: Errors that would fail every remaining job too.
-_FATAL = errors.AuthenticationError, errors.PermissionDeniedError, errors.ConfigurationError, errors.CredentialsError
 
 
 async def outcomes(
@@ -74,7 +72,7 @@ def _settled(done: Poll, wait: Wait, pace: Pace, sent: float, now: float) -> Out
         with wait.forgiving():
             job = done.result()
     except errors.MetaStudioError as error:
-        if isinstance(error, _FATAL) or is_permanent(error):
+        if isinstance(error, FATAL) or is_permanent(error):
             raise
         return Failed(wait.job_id, wait.job, error)
     try:

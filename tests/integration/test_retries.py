@@ -20,7 +20,7 @@ from metastudio import (
     MetaStudioError,
     RateLimitError,
 )
-from metastudio.calls import Call
+from metastudio.attempt import Call
 from metastudio.errors import status_error
 from metastudio.retries import MAX_DELAY, MAX_RETRY_AFTER, Repeat, repeat, retry_after
 from metastudio_sandbox import Sandbox, faults

@@ -1,0 +1,26 @@
+"""Assess ten thousand recordings with MetaStudio's short jobs: at the quota's speed, nothing lost, none twice.
+
+PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
+"""
+
+from .batch import Batch, assess_many
+from .export import rows
+from .finding import Found, find, shard
+from .journal_file import JournalError
+from .outcomes import Failed, Finished, Outcome
+from .row import Row, Stage
+
+__all__ = [
+    "Batch",
+    "Failed",
+    "Finished",
+    "Found",
+    "JournalError",
+    "Outcome",
+    "Row",
+    "Stage",
+    "assess_many",
+    "find",
+    "rows",
+    "shard",
+]

@@ -1,0 +1,182 @@
+"""A batch of recordings: uploads, creates, commits and polls go on side by side, each at its own pace."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from typing import Final
+
+from metastudio import AsyncMetaStudio, ConfigurationError, MetaStudioError, ShortJobFailed
+from metastudio.polling import FAILURE_STATES, SUCCESS_STATES, Goal
+from metastudio.validation import count, header_value, strings
+
+from .finding import Found, Recordings, find
+from .journal import Journal
+from .journey import Journeys
+from .ledger import Ledger
+from .outcomes import Outcome, outcome
+from .polls import JobWait, Polls
+from .row import Row, Stage
+
+#: So many outcomes may wait for the caller; then the batch does.
+_OUTCOMES: Final = 1000
+#: Recordings on their way besides those whose upload is under way: they are read before it, and committed after it.
+_BESIDE: Final = 12
+
+
+async def assess_many(
+    studio: AsyncMetaStudio,
+    recordings: Recordings,
+    *,
+    journal: str | os.PathLike[str],
+    language: str = "CN",
+    uploads: int = 4,
+    timeout: float = 3600.0,  # noqa: ASYNC109  # for each recording
+    app_user_id: str | None = None,
+) -> AsyncGenerator[Outcome, None]:
+    """Assess many recordings; yield the outcome of each, as it comes.
+
+    Interrupted at any moment, the same call goes on: what has ended is yielded again and costs no request. While the
+    caller is busy with an outcome, the work goes on.
+
+    Args:
+        studio: The client.
+        recordings: Paths, folders, globs and manifests (`.csv`, `.jsonl`), or what `find` yields.
+        journal: The file in which each step is written down; it is made if it does not exist.
+        language: CN or EN, where a manifest says nothing else.
+        uploads: How many uploads may be under way.
+        timeout: Seconds to wait for each verdict, after the commit.
+        app_user_id: Sent as `X-App-UserId`, instead of the client's, where a manifest says nothing else.
+
+    Raises:
+        ConfigurationError: An argument, or the manifest, is malformed; nothing was sent.
+        JournalError: The journal cannot be used.
+        MetaStudioError: What would fail every recording: a refusal of the key, the token or the permission, or a
+            certificate that does not verify. What was not yielded by then is unfinished.
+    """
+    batch = Batch(
+        studio,
+        recordings,
+        journal=journal,
+        language=language,
+        uploads=uploads,
+        timeout=timeout,
+        app_user_id=app_user_id,
+    )
+    async with aclosing(batch.outcomes()) as outcomes:
+        async for each in outcomes:
+            yield each
+
+
+class Batch:
+    """A batch that can be watched; see `assess_many` for the arguments.
+
+    Args:
+        on_change: Called with the row of a recording whenever it changed; it is in the journal then.
+
+    Attributes:
+        total: How many recordings there are; 0 until they were counted.
+        uploading: How many bytes of which uploads were sent, and of how many, by path.
+    """
+
+    def __init__(
+        self,
+        studio: AsyncMetaStudio,
+        recordings: Recordings,
+        *,
+        journal: str | os.PathLike[str],
+        language: str = "CN",
+        uploads: int = 4,
+        timeout: float = 3600.0,
+        app_user_id: str | None = None,
+        on_change: Callable[[Row], object] | None = None,
+    ) -> None:
+        if not isinstance(studio, AsyncMetaStudio):
+            raise ConfigurationError("studio must be an AsyncMetaStudio: a batch runs in asyncio")
+        (self._language,) = strings("language", [language])
+        self._user = studio.app_user_id if app_user_id is None else header_value("app_user_id", app_user_id)
+        self._uploads = count("uploads", uploads, 1)
+        self._goal = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, None)
+        self._studio, self._recordings, self._journal, self._on_change = studio, recordings, journal, on_change
+        self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(_OUTCOMES)
+        self.total = 0
+        self.uploading: dict[str, tuple[int, int]] = {}
+        self._ledger: Ledger | None = None
+
+    @property
+    def counts(self) -> dict[Stage, int]:
+        """How many recordings are in which stage, of those that were come to."""
+        return dict(self._ledger.counts) if self._ledger else {}
+
+    async def outcomes(self) -> AsyncGenerator[Outcome, None]:
+        """Run the batch; yield the outcome of each recording, as it comes."""
+        async with self._opened() as ledger:
+            to_do = await ledger.do(self._planned, ledger.journal)
+            running = asyncio.create_task(self._run(ledger, to_do))
+            running.add_done_callback(lambda _: self._outcomes.put_nowait(None))
+            try:
+                while (outcome := await self._outcomes.get()) is not None:
+                    self._room.release()
+                    yield outcome
+                await running
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Ledger]:
+        loop, studio = asyncio.get_running_loop(), self._studio
+        with ThreadPoolExecutor(1, "metastudio-journal") as thread:
+            journal = await loop.run_in_executor(thread, Journal, self._journal, studio.endpoint, studio.project_id)
+            self._ledger = Ledger(journal, thread, self._on_change)
+            try:
+                yield self._ledger
+            finally:
+                await loop.run_in_executor(thread, journal.close)
+
+    def _planned(self, journal: Journal) -> Iterator[Row | Found]:
+        self.total = journal.plan(find(self._recordings), self._language, self._user)
+        return journal.to_do()
+
+    async def _run(self, ledger: Ledger, to_do: Iterator[Row | Found]) -> None:
+        jobs, slots = self._studio.short_jobs, asyncio.Semaphore(self._uploads)
+        polls = Polls(jobs.show, jobs.paces["show"], partial(_ended, ledger, self._deliver))
+        journeys = Journeys(jobs, ledger, polls, slots, self._goal, self._deliver, self.uploading)
+        failure: BaseException | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(polls.run(group))
+                async with asyncio.TaskGroup() as workers:
+                    for _ in range(self._uploads + _BESIDE):
+                        workers.create_task(self._work(ledger, to_do, journeys))
+                polls.close()
+        except BaseExceptionGroup as several:
+            failure = _first(several)
+        if failure is not None:
+            raise failure  # outside the except block: it has a cause and a context of its own
+
+    async def _work(self, ledger: Ledger, to_do: Iterator[Row | Found], journeys: Journeys) -> None:
+        while (item := await ledger.do(next, to_do, None)) is not None:
+            await journeys.take(item)
+
+    async def _deliver(self, outcome: Outcome) -> None:
+        await self._room.acquire()
+        self._outcomes.put_nowait(outcome)
+
+
+async def _ended(
+    ledger: Ledger, deliver: Callable[[Outcome], Awaitable[None]], wait: JobWait, error: MetaStudioError | None
+) -> None:
+    """Write down how a job ended, and deliver it; one that did not end in time goes on in another run."""
+    stage = Stage.FINISHED if error is None else Stage.FAILED if isinstance(error, ShortJobFailed) else None
+    job = None if stage is None or wait.job is None else wait.job.to_dict()
+    row = await ledger.save(wait.row, stage, job=job, error=None if error is None else str(error))
+    await deliver(outcome(row, wait.job, error))
+
+
+def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = several.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,76 @@
+"""What a journal says, as tables: a row for each recording."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO, Any, Final
+
+from metastudio import ShortJob, metrics
+from metastudio.metrics import METRICS
+
+from .journal_file import check, connected, explained
+from .row import COLUMNS, Row, row_of
+
+_PAGE: Final = 500  # rows at a time: whoever writes to the journal waits for one page only
+_ABOUT: Final = ("path", "language", "job_id", "state", "error")
+_FIELDS: Final = ("actual", "expected", "status", "suggestion")
+_MEASURED: Final = tuple(f"{metric}_{field}" for metric in METRICS for field in _FIELDS)
+
+
+def rows(journal: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """Yield a dictionary for each recording of a journal, by path: `pandas.DataFrame(rows("a.journal"))`.
+
+    `state` is the job's, or how far the recording is. A column of a manifest that has the name of one of ours is called
+    `manifest_…`.
+
+    Raises:
+        JournalError: It cannot be read, or is no journal.
+    """
+    for row in _read(os.fspath(journal)):
+        yield _about(row) | _measured(row) | _own(row)
+
+
+def write_csv(journal: str | os.PathLike[str], file: IO[str]) -> None:
+    """Write the rows as CSV. Every row has all columns of all manifests."""
+    own = dict.fromkeys(chain.from_iterable(_own(row) for row in _read(os.fspath(journal))))
+    writer = csv.DictWriter(file, (*_ABOUT, *_MEASURED, *own), lineterminator="\n")
+    writer.writeheader()
+    for row in rows(journal):
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+
+
+def write_json_lines(journal: str | os.PathLike[str], file: IO[str]) -> None:
+    """Write the rows as JSON objects, one a line."""
+    for row in rows(journal):
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _read(journal: str) -> Iterator[Row]:
+    statement = f"SELECT {COLUMNS} FROM recordings WHERE (path, id) > (?, ?) ORDER BY path, id LIMIT {_PAGE}"  # noqa: S608  # ours
+    with explained(journal), connected(journal) as connection:
+        check(connection, journal)
+        last: tuple[str, int] = ("", 0)
+        while page := [row_of(selected) for selected in connection.execute(statement, last).fetchall()]:
+            yield from page
+            last = page[-1].path, page[-1].id
+
+
+def _about(row: Row) -> dict[str, Any]:
+    state = (row.job or {}).get("state") or row.stage.value
+    return dict(zip(_ABOUT, (row.path, row.language, row.job_id, state, row.error), strict=True))
+
+
+def _measured(row: Row) -> dict[str, Any]:
+    found = {} if row.job is None else metrics(ShortJob.from_dict(row.job))
+    return {f"{metric}_{field}": getattr(found.get(metric), field, None) for metric in METRICS for field in _FIELDS}
+
+
+def _own(row: Row) -> dict[str, Any]:
+    ours = {*_ABOUT, *_MEASURED}
+    return {f"manifest_{name}" if name in ours else name: value for name, value in row.columns.items()}
+
+
+def _cell(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

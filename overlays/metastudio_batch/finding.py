@@ -1,0 +1,158 @@
+"""Which recordings a batch has: paths, folders, globs and manifests, found one by one."""
+
+import csv
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from metastudio import ConfigurationError
+from metastudio.errors import printable
+
+#: What is taken for a recording in a folder. A zip there may be anything; give its path.
+AUDIO: Final = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg", ".aac", ".pcm"})
+_MANIFESTS: Final = frozenset({".csv", ".jsonl"})
+
+
+@attrs.frozen
+class Found:
+    """A recording of a batch.
+
+    Attributes:
+        path: Its name in the journal: relative to the argument it was found with.
+        file: Where it is.
+        language: CN or EN; None for the batch's.
+        app_user_id: Sent as `X-App-UserId`; None for the batch's.
+        columns: What else a manifest says of it.
+    """
+
+    path: str
+    file: str
+    language: str | None = None
+    app_user_id: str | None = None
+    columns: dict[str, Any] = attrs.field(factory=dict)
+
+
+Recordings: TypeAlias = str | os.PathLike[str] | Found | Iterable[str | os.PathLike[str] | Found]
+
+
+def find(recordings: Recordings) -> Iterator[Found]:
+    """Yield every recording of paths, folders (audio files at any depth), globs and manifests (`.csv`, `.jsonl`).
+
+    Raises:
+        ConfigurationError: There is none, or a manifest is malformed.
+    """
+    several = [recordings] if isinstance(recordings, str | os.PathLike | Found) else recordings
+    for each in several:
+        if isinstance(each, Found):
+            yield each
+        else:
+            yield from _at_least_one(os.fspath(each))
+
+
+def shard(recordings: Iterable[Found], number: int, of: int) -> Iterator[Found]:
+    """Yield the recordings of one shard of several; the first `number` is 1. The hash of its path decides."""
+    for each in recordings:
+        if int.from_bytes(hashlib.sha256(each.path.encode()).digest(), "big") % of == number - 1:
+            yield each
+
+
+def _at_least_one(argument: str) -> Iterator[Found]:
+    found = _of(argument)
+    first = next(found, None)
+    if first is None:
+        raise ConfigurationError(f"no recording in {_shown(argument)}: audio files end in {', '.join(sorted(AUDIO))}")
+    yield first
+    yield from found
+
+
+def _of(argument: str) -> Iterator[Found]:
+    path = Path(argument)
+    if path.is_dir():
+        return _in_folder(path)
+    if not path.exists() and glob.has_magic(argument):
+        return _matching(argument)
+    if not path.exists():
+        raise ConfigurationError(f"{_shown(argument)} does not exist: check the path")
+    return _in_manifest(path) if path.suffix.lower() in _MANIFESTS else iter([_found(path, path.parent)])
+
+
+def _in_folder(folder: Path) -> Iterator[Found]:
+    for parent, folders, files in os.walk(folder, onerror=_unreadable):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        for name in sorted(files):
+            if Path(name).suffix.lower() in AUDIO and not name.startswith("."):
+                yield _found(Path(parent, name), folder)
+
+
+def _matching(pattern: str) -> Iterator[Found]:
+    parts = Path(pattern).parts
+    fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    for name in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  # Path.glob takes no absolute pattern
+        path = Path(name)
+        if path.is_file() and path.suffix.lower() in AUDIO | {".zip"}:
+            yield _found(path, Path(*parts[:fixed]))
+
+
+def _in_manifest(manifest: Path) -> Iterator[Found]:
+    records = _csv if manifest.suffix.lower() == ".csv" else _json_lines
+    try:
+        with manifest.open(encoding="utf-8-sig", newline="") as file:
+            for line, record in records(file):
+                yield _recorded(manifest, line, record)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        what = f"the manifest {_shown(manifest)} cannot be read ({error})"
+        raise ConfigurationError(f"{what}: it must be UTF-8, and well-formed") from error
+
+
+def _csv(file: Iterable[str]) -> Iterator[tuple[int, object]]:
+    reader = csv.DictReader(file, restkey="", strict=True)
+    for record in reader:
+        record.pop("", None)  # more values than columns
+        yield reader.line_num, record
+
+
+def _json_lines(file: Iterable[str]) -> Iterator[tuple[int, object]]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except ValueError:
+                yield number, None
+
+
+def _recorded(manifest: Path, line: int, record: object) -> Found:
+    path = record.get("path") if isinstance(record, dict) else None
+    if not isinstance(record, dict) or not isinstance(path, str) or not path:
+        raise ConfigurationError(f"{_shown(manifest)}, line {line}: no path; each line must have a column `path`")
+    known = {"path", "language", "app_user_id"}
+    columns = {name: value for name, value in record.items() if name not in known and value is not None}
+    language, user = record.get("language") or None, record.get("app_user_id") or None
+    if not isinstance(language, str | None) or not isinstance(user, str | None):
+        raise ConfigurationError(f"{_shown(manifest)}, line {line}: language and app_user_id must be strings")
+    found = _found(manifest.parent / path, manifest.parent)
+    return attrs.evolve(found, language=language, app_user_id=user, columns=columns)
+
+
+def _found(path: Path, base: Path) -> Found:
+    file, root = Path(os.path.abspath(path)), Path(os.path.abspath(base))  # noqa: PTH100  # Path.resolve follows links
+    relative = file.relative_to(root) if file.is_relative_to(root) else file
+    return Found(_text(relative.as_posix()), str(file))
+
+
+def _text(path: str) -> str:
+    """Return a path as Unicode: a name that is not, as Linux permits, has escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _unreadable(error: OSError) -> None:
+    raise ConfigurationError(f"a folder cannot be read ({error}): check its permissions") from error
+
+
+def _shown(path: str | Path) -> str:
+    return printable(repr(os.fspath(path)), 200)

@@ -1,0 +1,194 @@
+"""The journal: one SQLite file with a row for each recording, so that an interrupted batch goes on where it was.
+
+Each change is on disk before the next step begins: a rollback journal, and `synchronous=FULL`.
+"""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from metastudio import ConfigurationError
+from metastudio.validation import header_value
+
+from . import journal_file
+from .finding import Found
+from .journal_file import JournalError, connected, explained, shown
+from .row import COLUMNS, Row, Stage, row_of
+
+_SCHEMA: Final = (
+    "CREATE TABLE service (endpoint TEXT NOT NULL, project_id TEXT NOT NULL)",
+    """CREATE TABLE recordings (
+        id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, language TEXT NOT NULL,
+        app_user_id TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+        columns TEXT NOT NULL, stage TEXT NOT NULL, job_id TEXT, job TEXT, error TEXT, since REAL NOT NULL,
+        UNIQUE (path, sha256, language, app_user_id))""",
+    "CREATE INDEX by_stage ON recordings (stage)",
+    f"PRAGMA application_id = {journal_file.APPLICATION}",
+    f"PRAGMA user_version = {journal_file.VERSION}",
+)
+#: What is to be done now. It is in a temporary file: there may be a million recordings.
+_PLAN: Final = (
+    "CREATE TEMP TABLE resumed (id INTEGER PRIMARY KEY)",
+    """CREATE TEMP TABLE plan (
+        path TEXT, file TEXT, language TEXT, app_user_id TEXT, columns TEXT, UNIQUE (path, language, app_user_id))""",
+)
+_KEY: Final = "path, language, app_user_id"
+_SAME_KEY: Final = f"({_KEY}) = (?, ?, ?)"
+#: A job in one of these stages runs, or may run: the recording never gets another one.
+_RUNNING: Final = f"'{Stage.UPLOADED}', '{Stage.COMMITTED}'"
+_NEVER_RAN: Final = f"'{Stage.NEW}', '{Stage.CREATED}', '{Stage.UNUSABLE}'"
+
+
+class Journal:
+    """An open journal.
+
+    Args:
+        path: The file; it is made if it does not exist.
+        endpoint: The service in which the jobs are.
+        project_id: The project in which they are.
+
+    Raises:
+        JournalError: Another process uses it; or it is another kind of file, or of another version, service or project.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], endpoint: str, project_id: str) -> None:
+        self._path = os.fspath(path)
+        with explained(self._path), ExitStack() as opened:
+            opened.enter_context(journal_file.locked(self._path))
+            Path(self._path).touch(0o600)
+            self._db = opened.enter_context(connected(self._path))
+            self._db.execute("PRAGMA synchronous = FULL")
+            if self._execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+                self._make(endpoint, project_id)
+            journal_file.check(self._db, self._path)
+            self._check_service(endpoint, project_id)
+            for statement in _PLAN:
+                self._execute(statement)
+            self._opened = opened.pop_all()
+
+    def _make(self, endpoint: str, project_id: str) -> None:
+        with self._db:
+            self._execute("BEGIN")
+            for statement in _SCHEMA:
+                self._execute(statement)
+            self._execute("INSERT INTO service VALUES (?, ?)", endpoint, project_id)
+
+    def _check_service(self, endpoint: str, project_id: str) -> None:
+        there, project = self._execute("SELECT endpoint, project_id FROM service").fetchone()
+        if (there, project) != (endpoint, project_id):
+            raise JournalError(
+                f"the journal {shown(self._path)} is of project {project} at {there}, and this is {project_id} at "
+                f"{endpoint}: jobs are found only where they were created; take another journal"
+            )
+
+    def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        with explained(self._path):
+            return self._db.execute(statement, values)
+
+    def close(self) -> None:
+        """Close the file, and let other processes write to it."""
+        self._opened.close()
+
+    def plan(self, recordings: Iterable[Found], language: str, app_user_id: str | None) -> int:
+        """Take what is to be done: `recordings`, and the jobs of the journal that run. Return how many there are.
+
+        Raises:
+            ConfigurationError: Two recordings have the same path.
+        """
+        self._execute(f"INSERT INTO resumed SELECT id FROM recordings WHERE stage IN ({_RUNNING})")
+        self._execute("BEGIN")
+        for each in recordings:
+            user = app_user_id if each.app_user_id is None else header_value("app_user_id", each.app_user_id)
+            self._put(attrs.evolve(each, language=each.language or language, app_user_id=user))
+        self._execute("COMMIT")
+        (total,) = self._execute(
+            "SELECT (SELECT count(*) FROM plan) + (SELECT count(*) FROM resumed JOIN recordings USING (id) "
+            f"WHERE ({_KEY}) NOT IN (SELECT {_KEY} FROM plan))"
+        ).fetchone()
+        return int(total)
+
+    def _put(self, found: Found) -> None:
+        values = *_key(found), found.file, _json(found.columns)
+        if self._execute("INSERT OR IGNORE INTO plan VALUES (?, ?, ?, ?, ?)", *values).rowcount:
+            return
+        (other,) = self._execute(f"SELECT file FROM plan WHERE {_SAME_KEY}", *_key(found)).fetchone()
+        if other != found.file:
+            raise ConfigurationError(
+                f"{shown(found.file)} and {shown(other)} would have the same name in the journal, {shown(found.path)}: "
+                "give the folder above both"
+            )
+
+    def to_do(self) -> Iterator[Row | Found]:
+        """Yield what was planned: first the rows whose jobs run, then the recordings."""
+        for (number,) in self._execute("SELECT id FROM resumed ORDER BY id"):
+            yield self.row(number)
+        for *key, file, columns in self._execute("SELECT * FROM plan ORDER BY rowid"):
+            path, language, app_user_id = key
+            yield Found(path, file, language, app_user_id, json.loads(columns))
+
+    def row(self, number: int) -> Row:
+        """Return a row as it is now."""
+        return row_of(self._execute(f"SELECT {COLUMNS} FROM recordings WHERE id = ?", number).fetchone())
+
+    def is_resumed(self, row: Row) -> bool:
+        """Tell whether a row is one of those that `to_do` yields first."""
+        return self._execute("SELECT 1 FROM resumed WHERE id = ?", row.id).fetchone() is not None
+
+    def known(self, found: Found, size: int, mtime_ns: int) -> Row | None:
+        """Return the row of a file whose size and time are those of an earlier visit: its content need not be read."""
+        return self._seen(found, size, mtime_ns, "sha256 != '' AND size = ? AND mtime_ns = ?", size, mtime_ns)
+
+    def ended(self, found: Found) -> Row | None:
+        """Return the row with the last verdict of a recording, whose file is gone."""
+        statement = f"SELECT {COLUMNS} FROM recordings WHERE {_SAME_KEY} AND stage IN (?, ?) ORDER BY id DESC"
+        selected = self._execute(statement, *_key(found), Stage.FINISHED, Stage.FAILED).fetchone()
+        return selected and row_of(selected)
+
+    def claim(self, found: Found, sha256: str, size: int, mtime_ns: int, stage: Stage = Stage.NEW) -> Row:
+        """Return the row of a recording with this content: a new one in `stage`, if its path never had it.
+
+        What its path had before and never ran is forgotten.
+        """
+        statement = f"DELETE FROM recordings WHERE {_SAME_KEY} AND sha256 != ? AND stage IN ({_NEVER_RAN})"
+        self._execute(statement, *_key(found), sha256)
+        statement = (
+            f"INSERT OR IGNORE INTO recordings ({_KEY}, sha256, file, size, mtime_ns, columns, stage, since) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        about = found.file, size, mtime_ns, _json(found.columns)
+        self._execute(statement, *_key(found), sha256, *about, stage, time.time())
+        row = self._seen(found, size, mtime_ns, "sha256 = ?", sha256)
+        assert row is not None  # noqa: S101  # it was inserted, if it was not there
+        return row
+
+    def _seen(self, found: Found, size: int, mtime_ns: int, which: str, *values: Any) -> Row | None:
+        """Return one of a recording's rows, with what is known of its file by now."""
+        statement = f"SELECT {COLUMNS} FROM recordings WHERE {_SAME_KEY} AND {which} ORDER BY id DESC"
+        selected = self._execute(statement, *_key(found), *values).fetchone()
+        if selected is None:
+            return None
+        row, file = row_of(selected), (found.file, size, mtime_ns, _json(found.columns))
+        statement = "UPDATE recordings SET file = ?, size = ?, mtime_ns = ?, columns = ? WHERE id = ?"
+        self._execute(f"{statement} AND (file, size, mtime_ns, columns) != (?, ?, ?, ?)", *file, row.id, *file)
+        return attrs.evolve(row, file=found.file, columns=found.columns)
+
+    def save(self, row: Row) -> None:
+        """Write how far a recording is."""
+        job = None if row.job is None else _json(row.job)
+        statement = "UPDATE recordings SET stage = ?, job_id = ?, job = ?, error = ?, since = ? WHERE id = ?"
+        self._execute(statement, row.stage, row.job_id, job, row.error, row.since, row.id)
+
+
+def _key(found: Found) -> tuple[str, str | None, str]:
+    return found.path, found.language, found.app_user_id or ""
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

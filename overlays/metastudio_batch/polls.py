@@ -1,0 +1,171 @@
+"""When the jobs of a batch are polled: hardly ever too early, and all at one pace."""
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import count
+from typing import Final, TypeAlias
+
+import attrs
+
+from metastudio import MetaStudioError, ShortJob
+from metastudio.pace import Pace
+from metastudio.polling import FATAL, LAST_POLL, Wait
+from metastudio.retries import is_permanent
+
+from .row import Row
+
+#: So many jobs may be waited for; no other recording is begun before one of them ends.
+MAX_WAITING: Final = 20_000
+_IN_FLIGHT: Final = 16
+#: While no job has ended, so many are polled to find out how long they take.
+_SCOUTS: Final = 3
+_FINISHED_BY_THEN: Final = 2 / 3
+_GAIN: Final = 0.05
+
+
+@attrs.define(eq=False)
+class ExpectedAge:
+    """The age by which two thirds of the jobs have finished, as far as is known: learnt from one poll after the other.
+
+    A job's first poll at that age which finds it running raises it, one that finds it finished lowers it by half as
+    much: it stays where two of three are finished.
+    """
+
+    seconds: float | None = None
+
+    def learn(self, age: float, *, finished: bool, first: bool) -> None:
+        """Take what a poll of a job found at this age."""
+        if self.seconds is None:
+            self.seconds = age if finished else None
+        elif first and not finished:
+            self.seconds *= 1 + _GAIN * _FINISHED_BY_THEN
+        elif first and age < self.seconds * 1.1:  # later than that, a job that is finished says nothing
+            self.seconds *= 1 - _GAIN * (1 - _FINISHED_BY_THEN)
+        if self.seconds is not None:
+            self.seconds = max(1.0, self.seconds)
+
+
+@attrs.define(eq=False, repr=False, kw_only=True)
+class JobWait(Wait):
+    """What is known of a job of a batch while it is waited for.
+
+    Attributes:
+        row: Its recording.
+        committed: Since when it runs, by the clock.
+        expected: When it will probably have finished.
+    """
+
+    row: Row
+    committed: float
+    expected: ExpectedAge
+
+    def interval(self) -> float:
+        """Return the seconds until the next poll: a part of what jobs take, then more and more of it."""
+        if self.expected.seconds is None:
+            return super().interval()
+        return max(2.0, self.expected.seconds / 20) * 1.5 ** min(self.polls, 8)
+
+
+Due: TypeAlias = tuple[float, int, JobWait]
+
+
+class Polls:
+    """Polls each job until it ends, and tells `ended`.
+
+    Args:
+        show: Of the client's short jobs.
+        pace: Of all polls.
+        ended: Is called with each job that has ended, and its error.
+    """
+
+    def __init__(
+        self,
+        show: Callable[..., Awaitable[ShortJob]],
+        pace: Pace,
+        ended: Callable[[JobWait, MetaStudioError | None], Awaitable[None]],
+    ) -> None:
+        self.expected = ExpectedAge()
+        self._show, self._pace, self._ended = show, pace, ended
+        self._new: list[Due] = []  # never polled; heaps, by the time of their commit and of their next poll
+        self._running: list[Due] = []
+        self._number, self._waiting, self._closed = count(), 0, False
+        self._changed = asyncio.Event()
+        self._room, self._slots = asyncio.Semaphore(MAX_WAITING), asyncio.Semaphore(_IN_FLIGHT)
+
+    async def add(self, wait: JobWait) -> None:
+        """Take a job; wait while there are too many."""
+        await self._room.acquire()
+        self._waiting += 1
+        heapq.heappush(self._new, (wait.committed, next(self._number), wait))
+        self._changed.set()
+
+    def close(self) -> None:
+        """Take no other job: `run` returns when those that there are have ended."""
+        self._closed = True
+        self._changed.set()
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Poll until all have ended. What fails every job ends the group."""
+        clock = asyncio.get_running_loop().time
+        while self._waiting or not self._closed:
+            due, heap = self._next(clock())
+            if due > clock():
+                await self._change(due - clock())
+                continue
+            wait = heapq.heappop(heap)[2]
+            await self._slots.acquire()
+            await asyncio.sleep(self._pace.go(clock()))
+            group.create_task(self._poll(wait, clock))
+
+    def _next(self, now: float) -> tuple[float, list[Due]]:
+        """Return when the next poll is due, and which of the heaps has it."""
+        running = self._running[0][0] if self._running else float("inf")
+        new = self._due(self._new[0][2], now) if self._new else float("inf")
+        return (new, self._new) if new < running else (running, self._running)
+
+    def _due(self, wait: JobWait, now: float) -> float:
+        if self.expected.seconds is not None:
+            age = wait.committed + self.expected.seconds
+        else:
+            age = now if self._waiting - len(self._new) < _SCOUTS else float("inf")
+        return min(age, now + wait.seconds_left() - LAST_POLL)
+
+    async def _change(self, seconds: float) -> None:
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, 3600.0)):
+                await self._changed.wait()
+
+    async def _poll(self, wait: JobWait, clock: Callable[[], float]) -> None:
+        error: MetaStudioError | None = None
+        try:
+            try:
+                if not await self._is_finished(wait, clock() - wait.committed):
+                    heapq.heappush(self._running, (clock() + wait.delay(), next(self._number), wait))
+                    return
+            except MetaStudioError as failure:
+                if isinstance(failure, FATAL) or is_permanent(failure):
+                    raise
+                error = failure
+            await self._ended(wait, error)
+            self._waiting -= 1
+            self._room.release()
+        finally:
+            self._slots.release()
+            self._changed.set()
+
+    async def _is_finished(self, wait: JobWait, age: float) -> bool:
+        job, first = None, wait.polls == 0
+        with wait.forgiving(self._pace):
+            # Without retries: a poll that fails goes back into the heap, and keeps to the pace.
+            job = await self._show(wait.job_id, app_user_id=wait.row.app_user_id, max_retries=0)
+        if job is None:
+            return False
+        finished = True  # a failure is an end too
+        try:
+            finished = wait.take(job)
+        finally:
+            self.expected.learn(age, finished=finished, first=first)
+        return finished
