@@ -9,7 +9,7 @@ from metastudio_client.models import CreatedShortJob, CreateShortJobRequest, Sho
 
 from . import validation
 from .assess import Step, Steps
-from .errors import APIResponseValidationError, APIStatusError, AuthenticationError, MetaStudioError
+from .errors import APIResponseValidationError, APIStatusError, AuthenticationError, ConfigurationError, MetaStudioError
 from .limits import RecordingLimits
 from .log import log
 from .pace import Pace
@@ -50,6 +50,10 @@ def wrong_creation(created: CreatedShortJob) -> str | None:
     """Say what is wrong with the response to a creation."""
     if not isinstance(created.job_id, str) or not isinstance(created.data_uploading_url, str):
         return "the response has no job_id, or no data_uploading_url"
+    try:
+        validation.path_id("job_id", created.job_id)
+    except ConfigurationError as error:
+        return str(error)
     return None
 
 

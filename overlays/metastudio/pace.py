@@ -32,6 +32,11 @@ class Pace:
     def __attrs_post_init__(self) -> None:
         self._interval = 1 / self.rate
 
+    @property
+    def speed(self) -> float:
+        """Requests a second by now: less than `rate` after it was throttled."""
+        return 1 / self._interval
+
     def go(self, now: float) -> float:
         """Take the next place; return the seconds until it."""
         with self._mutex:

@@ -14,7 +14,7 @@ from metastudio.validation import count, header_value, strings
 
 from .finding import Found, Recordings, find
 from .journal import Journal
-from .journey import Journeys
+from .journeys import Journeys
 from .ledger import Ledger
 from .outcomes import Outcome, outcome
 from .polls import JobWait, Polls

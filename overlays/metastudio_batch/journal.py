@@ -191,4 +191,4 @@ def _key(found: Found) -> tuple[str, str | None, str]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)  # ASCII: what the service sends may hold half a character

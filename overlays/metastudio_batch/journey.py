@@ -1,11 +1,7 @@
 """One recording on its way: `metastudio.assess` decides the steps; each is in the journal before the next begins."""
 
 import asyncio
-import hashlib
-import time
 from collections.abc import Awaitable, Callable
-from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import attrs
@@ -16,20 +12,18 @@ from metastudio import (
     CreatedShortJob,
     MetaStudioError,
     RecordingError,
-    RecordingLimits,
     UploadError,
 )
 from metastudio.assess import Step, Steps, assessing, finishing
 from metastudio.log import log
 from metastudio.operations import on, run_async
 from metastudio.polling import FATAL, PASSING, Goal
-from metastudio.recordings import Packed, prepare
+from metastudio.recordings import Packed
 from metastudio.retries import is_permanent
 
-from .finding import Found
 from .journal_file import JournalError
 from .ledger import Ledger
-from .outcomes import Outcome, outcome
+from .outcomes import Outcome
 from .polls import JobWait, Polls
 from .row import Row, Stage
 
@@ -40,7 +34,7 @@ _PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0)
 
 
 @attrs.define(eq=False)
-class Journeys:
+class Shared:
     """What the recordings of a batch share on their way.
 
     Attributes:
@@ -60,21 +54,6 @@ class Journeys:
     goal: Goal
     deliver: Callable[[Outcome], Awaitable[None]]
     uploading: dict[str, tuple[int, int]]
-    _limits: RecordingLimits | None = None
-    _limits_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
-
-    async def take(self, item: Row | Found) -> None:
-        """Carry a recording as far as its commit; one that has ended before is delivered again."""
-        row, body = (item, None) if isinstance(item, Row) else await self._identified(item)
-        if row is None:
-            return
-        self.ledger.enter(row)
-        if row.stage in {Stage.FINISHED, Stage.FAILED}:
-            await self.deliver(outcome(row))
-        elif row.stage == Stage.COMMITTED:
-            await self.wait_for(row, age=time.time() - row.since)
-        else:
-            await self._carry(_Journey(self, row, body))
 
     async def wait_for(self, row: Row, age: float = 0.0) -> None:
         """Hand over a job that runs, for so many seconds by now."""
@@ -82,53 +61,11 @@ class Journeys:
         committed, job_id = clock() - max(0.0, age), str(row.job_id)
         await polls.add(JobWait(job_id, self.goal, clock, row=row, committed=committed, expected=polls.expected))
 
-    async def _identified(self, found: Found) -> tuple[Row | None, Packed | None]:
-        """Return a recording's row, and what is to be uploaded; no row where nothing is left to do."""
-        do, journal = self.ledger.do, self.ledger.journal
-        size, mtime_ns = await asyncio.to_thread(_size_and_time, found.file)
-        row, body = await do(journal.known, found, size, mtime_ns), None
-        if row is None or row.stage in {Stage.NEW, Stage.CREATED}:
-            limits = await self._known_limits()
-            try:
-                body, sha256 = await asyncio.to_thread(_packed, found.file, limits)
-            except RecordingError as error:
-                return await self._unusable(found, error), None
-            row = await do(journal.claim, found, sha256, size, mtime_ns)
-        return None if await do(journal.is_resumed, row) else row, body
 
-    async def _unusable(self, found: Found, error: RecordingError) -> Row | None:
-        """Deliver a recording that cannot be used; return the row of one that has had a verdict before it vanished."""
-        journal = self.ledger.journal
-        is_gone = isinstance(error.__cause__, FileNotFoundError) or not await asyncio.to_thread(Path(found.file).exists)
-        if is_gone and (row := await self.ledger.do(journal.ended, found)):
-            return row
-        row = await self.ledger.do(journal.claim, found, "", 0, 0, Stage.UNUSABLE)
-        self.ledger.enter(row)
-        row = await self.ledger.save(row, Stage.UNUSABLE, error=str(error))
-        await self.deliver(outcome(row, error=error))
-        return None
-
-    async def _known_limits(self) -> RecordingLimits:
-        async with self._limits_lock:
-            limits = self._limits or await _patiently(partial(on(self.jobs), Step("_recording_limits", {})))
-            self._limits = cast("RecordingLimits", limits)
-            return self._limits
-
-    async def _carry(self, journey: "_Journey") -> None:
-        try:
-            await _patiently(journey.go_on)
-        except MetaStudioError as error:
-            cause = _cause(error)
-            if _is_fatal(cause):
-                raise cause from cause.__cause__
-            row = await self.ledger.save(journey.row, error=str(error))
-            await self.deliver(outcome(row, error=error))
-
-
-class _Journey:
+class Journey:
     """The steps of one recording, and how far it is."""
 
-    def __init__(self, shared: Journeys, row: Row, body: Packed | None) -> None:
+    def __init__(self, shared: Shared, row: Row, body: Packed | None) -> None:
         self.row = row
         self._shared, self._body, self._on_jobs = shared, body, on(shared.jobs)
         self._created: CreatedShortJob | None = None
@@ -183,22 +120,23 @@ class _Journey:
             self._shared.slots.release()
 
 
-async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
     """Call until it succeeds, with longer and longer pauses, where the same may succeed later."""
     for pause in _PAUSES:
         try:
             return await call()
         except MetaStudioError as error:
-            if not _passes(_cause(error)):
+            if not _passes(cause(error)):
                 raise
             log.warning("The batch goes on in %.0f s: %s", pause, error)
         await asyncio.sleep(pause)
     return await call()
 
 
-def _cause(error: MetaStudioError) -> MetaStudioError:
-    cause = error.__cause__
-    return cause if isinstance(error, AssessmentInterrupted) and isinstance(cause, MetaStudioError) else error
+def cause(error: MetaStudioError) -> MetaStudioError:
+    """Return why an assessment was interrupted, or the error itself."""
+    inner = error.__cause__
+    return inner if isinstance(error, AssessmentInterrupted) and isinstance(inner, MetaStudioError) else error
 
 
 def _passes(error: MetaStudioError) -> bool:
@@ -207,20 +145,7 @@ def _passes(error: MetaStudioError) -> bool:
     return isinstance(error, PASSING) and not is_permanent(error)
 
 
-def _is_fatal(error: MetaStudioError) -> bool:
+def is_fatal(error: MetaStudioError) -> bool:
     """Tell whether an error would fail every other recording too."""
     is_everywhere = isinstance(error, (*FATAL, JournalError)) and not isinstance(error, RecordingError)
     return is_everywhere or is_permanent(error)
-
-
-def _size_and_time(file: str) -> tuple[int, int]:
-    try:
-        found = Path(file).stat()
-    except OSError:  # whoever reads it will say why
-        return 0, 0
-    return found.st_size, found.st_mtime_ns
-
-
-def _packed(file: str, limits: RecordingLimits) -> tuple[Packed, str]:
-    digest = hashlib.sha256()
-    return prepare(file, limits, digest.update), digest.hexdigest()

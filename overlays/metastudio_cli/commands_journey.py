@@ -1,5 +1,6 @@
 """The subcommands from a recording to its verdict: `assess` for all steps, and one for each of them."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -8,42 +9,81 @@ import attrs
 import typer
 
 from huaweicloud_auth import Secret
+from metastudio import MetaStudio
+from metastudio_batch import export as batch_export
+from metastudio_batch import find
+from metastudio_batch import shard as part_of
 
-from . import output, render
+from . import batching, output, render
 from .assessing import Assessment, UploadBar
-from .options import Endpoint, JobId, Json, Language, Project, Region, User, connected
+from .dry_run import dry_run as checked
+from .options import Endpoint, JobId, Json, Language, Project, Region, Shard, User, connected, quota, sharding
 
 
 def assess(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="The recording: a WAV, or a zip with the recording in it.")
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH...",
+            help="A recording: a WAV, or a zip with the recording in it. With --journal: recordings, folders, globs, "
+            "and manifests (.csv, .jsonl).",
+        ),
     ] = None,
     language: Language = "CN",
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the verdict, after the upload.")] = 600.0,
-    finish: Annotated[
-        str | None, typer.Option(metavar="JOB_ID", help="Go on with a job whose recording was uploaded, without FILE.")
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds to wait for a verdict, after the upload; 600, or 3600 with --journal.")
     ] = None,
+    finish: Annotated[
+        str | None, typer.Option(metavar="JOB_ID", help="Go on with a job whose recording was uploaded, without PATH.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Assess many; the same command goes on after an interruption.")
+    ] = None,
+    uploads: Annotated[int, typer.Option(min=1, help="Uploads at the same time, with --journal.")] = 4,
+    shard: Shard = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the recordings; send nothing.")] = False,
     app_user_id: User = None,
     region: Region = None,
     endpoint: Endpoint = None,
     project_id: Project = None,
     as_json: Json = False,
 ) -> None:
-    """Assess a recording: check it, create a job, upload, commit, wait, and show the verdict.
+    """Assess a recording: check it, create a job, upload, commit, wait, and show the verdict. With --journal: many.
 
-    The job ID is printed on stderr as soon as there is a job. Exit codes: 2 if the recording cannot be used, 3 if the
-    job failed, 4 if the time ran out, 130 if interrupted.
+    The job ID is printed on stderr as soon as there is a job. Exit codes: 2 if a recording cannot be used, 3 if a job
+    failed, 4 if the time ran out, 130 if interrupted.
     """
-    if (file is None) == (finish is None):
-        raise typer.BadParameter("give a FILE, or --finish JOB_ID")
-    shown = Assessment(output.screen(), output.is_for_programs(as_json), job_id=finish)
+    several, programs = paths or [], output.is_for_programs(as_json)
+    client = {"region": region, "endpoint": endpoint, "project_id": project_id, "app_user_id": app_user_id}
+    if (not several) == (finish is None):
+        raise typer.BadParameter("give PATH, or --finish JOB_ID")
+    number, of = sharding(shard)
+    recordings = part_of(find(several), number, of)
+    if dry_run:
+        with output.exit_codes():
+            unusable = checked(recordings, quota(region, endpoint) / of, programs)
+        raise typer.Exit(2 if unusable else 0)
+    if journal is not None:
+        wanted = {"language": language, "uploads": uploads, "timeout": timeout or 3600.0}
+        batching.assess(recordings, journal, programs, wanted, quota_share=1 / of, **client)
+    elif of > 1 or len(several) > 1 or any(map(os.path.isdir, several)):
+        raise typer.BadParameter("several recordings need --journal FILE, where each step is written down")
+    else:
+        with connected(**client) as studio:
+            _assess_one(studio, several, finish, language, timeout or 600.0, programs)
+
+
+def _assess_one(
+    studio: MetaStudio, several: list[str], finish: str | None, language: str, timeout: float, as_json: bool
+) -> None:
+    shown = Assessment(output.screen(), as_json, job_id=finish)
     try:
-        with connected(region, endpoint, project_id, app_user_id) as studio, shown:
+        with output.exit_codes(), shown:
             if finish is not None:
                 job = studio.short_jobs.finish(finish, timeout=timeout, on_update=shown.update)
-            elif file is not None:
+            else:
                 job = studio.short_jobs.assess(
-                    file, language=language, timeout=timeout, on_update=shown.update, on_progress=shown.progress
+                    several[0], language=language, timeout=timeout, on_update=shown.update, on_progress=shown.progress
                 )
             shown.verdict(job)
     except KeyboardInterrupt:
@@ -121,4 +161,18 @@ def limits(region: Region = None, endpoint: Endpoint = None, project_id: Project
         output.out.print(render.fields(found))
 
 
-COMMANDS: Final = (assess, create, upload, commit, limits)
+def export(
+    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="What `metastudio assess --journal` wrote.")],
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, the default.")] = False,
+    as_json_lines: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
+    bom: Annotated[bool, typer.Option("--bom", help="Begin with a byte order mark, for Excel.")] = False,
+) -> None:
+    """Write a row for each recording of a journal to standard output: its verdict, metric by metric."""
+    if as_csv and as_json_lines:
+        raise typer.BadParameter("give --csv or --jsonl, not both")
+    write = batch_export.write_json_lines if as_json_lines else batch_export.write_csv
+    with output.exit_codes(), output.utf8(bom) as stdout:
+        write(journal, stdout)
+
+
+COMMANDS: Final = (assess, create, upload, commit, limits, export)

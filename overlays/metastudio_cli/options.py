@@ -1,5 +1,6 @@
 """The options that several commands share, and the client that they describe."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -7,7 +8,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from metastudio import MetaStudio
+from metastudio import ConfigurationError, MetaStudio
+from metastudio.configuration import find_endpoint
+from metastudio.pace import paces
 
 from . import output
 
@@ -19,6 +22,9 @@ Json: TypeAlias = Annotated[
 ]
 User: TypeAlias = Annotated[str | None, typer.Option(help="ID of your own user, sent as X-App-UserId.")]
 Language: TypeAlias = Annotated[str, typer.Option(metavar="CN|EN", help="Language of the recording.")]
+Shard: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="K/N", help="The K-th of N parts of the recordings, with 1/N of the quota.")
+]
 JobId: TypeAlias = Annotated[str, typer.Argument(metavar="JOB_ID", help="The short job.")]
 JobIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="The short jobs.")]
 
@@ -31,3 +37,25 @@ def connected(
     client = partial(MetaStudio, region=region, endpoint=endpoint, project_id=project_id, app_user_id=app_user_id)
     with output.exit_codes(), client() as studio:
         yield studio
+
+
+def sharding(shard: str | None) -> tuple[int, int]:
+    """Return which shard, and of how many; without one, the first of one."""
+    if shard is None:
+        return 1, 1
+    numbers = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", shard)
+    number, of = map(int, numbers.groups()) if numbers else (0, 0)
+    if not 1 <= number <= of:
+        raise typer.BadParameter("--shard must look like 1/4: the first of four parts")
+    return number, of
+
+
+def quota(region: str | None, endpoint: str | None) -> float:
+    """Return how many jobs a second may be created; where no region is given, the smaller quota."""
+    try:
+        base_url = find_endpoint(region, endpoint)
+    except ConfigurationError:
+        if region is not None or endpoint is not None:
+            raise
+        base_url = ""
+    return paces(base_url, 1.0)["create"].rate

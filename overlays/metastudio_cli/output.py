@@ -1,16 +1,19 @@
 """Where the command writes: results on stdout, errors and logs on stderr."""
 
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from metastudio import ConfigurationError, MetaStudioError, ShortJobFailed, WaitTimeout
+from metastudio_batch import JournalError
 
 out = Console()
 err = Console(stderr=True)
@@ -28,7 +31,7 @@ def exit_codes() -> Iterator[None]:
 
 def exit_code(error: MetaStudioError) -> int:
     """Return the exit code of an error; a recording that changed during its upload is one that cannot be used."""
-    if isinstance(error, ConfigurationError) or isinstance(error.__cause__, ConfigurationError):
+    if isinstance(error, ConfigurationError | JournalError) or isinstance(error.__cause__, ConfigurationError):
         return 2
     return 3 if isinstance(error, ShortJobFailed) else 4 if isinstance(error, WaitTimeout) else 1
 
@@ -46,6 +49,17 @@ def screen() -> Console:
 def json_line(data: dict[str, Any]) -> None:
     """Print one JSON line on stdout."""
     typer.echo(json.dumps(data))
+
+
+@contextmanager
+def utf8(bom: bool) -> Iterator[IO[str]]:
+    """Return standard output for a file: UTF-8 whatever the locale, line ends as they are written."""
+    stdout = io.TextIOWrapper(sys.stdout.buffer, "utf-8-sig" if bom else "utf-8", "replace", newline="")
+    try:
+        yield stdout
+    finally:
+        stdout.flush()
+        stdout.detach()
 
 
 def complain(error: MetaStudioError, about: str = "") -> None:

@@ -1,0 +1,47 @@
+"""`metastudio assess --dry-run`: what would be assessed, how long that takes at the quota, and what is wrong."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from metastudio import RecordingError
+from metastudio.recordings import check
+from metastudio_batch import Found
+
+from . import output, render
+
+
+def dry_run(recordings: Iterable[Found], rate: float, as_json: bool) -> int:
+    """Check the head of each recording, and print what is wrong with it; then the sums. Nothing is sent.
+
+    Args:
+        recordings: What would be assessed.
+        rate: How many jobs a second may be created.
+        as_json: Whether programs read standard output.
+
+    Returns:
+        How many of them cannot be used.
+    """
+    sums = {"recordings": 0, "unusable": 0, "bytes": 0, "seconds": 0.0, "of_unknown_length": 0}
+    for each in recordings:
+        sums["recordings"] += 1
+        try:
+            size, seconds, warnings = check(each.file)
+        except RecordingError as error:
+            sums["unusable"] += 1
+            _print({"path": each.path, "error": str(error)}, as_json)
+            continue
+        sums["bytes"] += size
+        sums["seconds"] += seconds or 0.0
+        sums["of_unknown_length"] += seconds is None
+        if warnings:
+            _print({"path": each.path, "warnings": list(warnings)}, as_json)
+    usable = sums["recordings"] - sums["unusable"]
+    _print(sums | {"hours_at_the_quota": round(usable / rate / 3600, 2)}, as_json)
+    return int(sums["unusable"])
+
+
+def _print(fields: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        output.json_line(fields)
+    else:
+        output.out.print(render.fields(fields), soft_wrap=True)
