@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -84,7 +85,7 @@ class TestKey:
         assert journal._db.execute("SELECT sha256 FROM recordings").fetchall() == [("other",)]
 
     @pytest.mark.parametrize("other", [{"path": "b"}, {"language": "EN"}, {"app_user_id": "u"}])
-    def test_another_language_or_user_is_another_row(self, other: dict[str, str], journal: Journal) -> None:
+    def test_another_language_or_user_is_another_row(self, other: dict[str, Any], journal: Journal) -> None:
         first = journal.claim(ANN, "hash", 10, 20)
 
         assert journal.claim(attrs.evolve(ANN, **other), "hash", 10, 20).id != first.id

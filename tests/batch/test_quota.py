@@ -1,0 +1,119 @@
+"""Batches on virtual time against documented quotas: how long they take, and how often they poll."""
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from metastudio_batch import Failed, Outcome, assess_many
+from metastudio_batch.polls import ExpectedAge
+from simulated_service import LARGE, SMALL, Service, studio_at
+from virtual_time import Loop
+
+HEAD = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\x08\0\0\0"
+
+
+def make(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number:05}.wav").write_bytes(HEAD + number.to_bytes(8, "little"))
+    return folder
+
+
+@attrs.define
+class Result:
+    """How a batch went."""
+
+    seconds: float
+    finished: int
+    failed: list[Outcome]
+
+
+def run(service: Service, folder: Path, region: str = "cn-north-4", **options: Any) -> Result:
+    async def main() -> Result:
+        result = Result(0.0, 0, [])
+        started = asyncio.get_running_loop().time()
+        async with studio_at(service, region) as studio:
+            async for outcome in assess_many(studio, folder, journal=folder.parent / "a.journal", **options):
+                if isinstance(outcome, Failed):
+                    result.failed.append(outcome)
+                else:
+                    result.finished += 1
+        result.seconds = asyncio.get_running_loop().time() - started
+        return result
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(main())
+
+
+@pytest.mark.parametrize(
+    ("region", "quotas", "duration", "count"),
+    [
+        ("cn-north-4", LARGE, 60.0, 1000),
+        ("ap-southeast-3", SMALL, 60.0, 300),
+        pytest.param("cn-north-4", LARGE, 60.0, 10_000, marks=pytest.mark.slow),
+        pytest.param("cn-north-4", LARGE, 600.0, 10_000, marks=pytest.mark.slow),
+        pytest.param("cn-east-3", SMALL, 60.0, 10_000, marks=pytest.mark.slow),
+    ],
+)
+def test_batch_takes_what_the_quota_takes(
+    region: str, quotas: dict[str, int], duration: float, count: int, tmp_path: Path
+) -> None:
+    """Every job takes about the same time: it is polled hardly more often than once."""
+    service = Service(quotas, duration=duration, spread=0.05)
+
+    result = run(service, make(tmp_path / "recordings", count), region)
+
+    assert (result.finished, result.failed) == (count, [])
+    assert result.seconds < 1.05 * (count / quotas["create"] + duration * 1.05)
+    assert service.requests["show"] < 2 * count
+    assert not service.throttled
+    assert set(service.commits.values()) == {1}
+
+
+def test_throttled_batch_slows_down_and_comes_back(tmp_path: Path) -> None:
+    """For the first 100 seconds somebody else uses most of the quota."""
+    service = Service(dict.fromkeys(LARGE, 3), duration=20.0)
+
+    def on_time() -> None:
+        service.quotas = LARGE
+
+    async def main() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        loop.call_later(100, on_time)
+        started, late = loop.time(), 0.0
+        async with studio_at(service) as studio:
+            folder = make(tmp_path / "recordings", 1000)
+            async for _ in assess_many(studio, folder, journal=tmp_path / "a.journal"):
+                late = late or (sum(service.throttled.values()) if loop.time() - started > 110 else 0.0)
+        return loop.time() - started, late
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        seconds, throttled = runner.run(main())
+
+    assert len(service.commits) == 1000
+    assert throttled < 150, "it does not run against the wall"
+    assert sum(service.throttled.values()) - throttled < 5, "and then, it is not throttled any more"
+    assert seconds < 100 + 100 + 40, "the last 80 % at the full rate"
+
+
+def test_memory_does_not_grow_with_the_number(tmp_path: Path) -> None: ...
+
+
+class TestExpectedAge:
+    """When the first poll of a job comes."""
+
+    def test_two_thirds_have_finished_by_then(self) -> None:
+        durations, age = random.Random(1), ExpectedAge()
+        age.learn(100.0, finished=True, first=False)
+        hits = 0
+        for number in range(3000):
+            assert age.seconds is not None
+            finished = durations.uniform(50, 150) <= age.seconds
+            hits += finished and number >= 1000
+            age.learn(age.seconds, finished=finished, first=True)
+
+        assert 0.63 < hits / 2000 < 0.7
