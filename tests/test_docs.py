@@ -28,6 +28,7 @@ import typer.testing
 import metastudio.client
 from metastudio import AsyncMetaStudio, MetaStudio, MetaStudioError
 from metastudio.configuration import find_endpoint
+from metastudio_batch.journal import Journal
 from metastudio_cli.app import app
 from metastudio_sandbox import Sandbox, faults, recordings
 from virtual_time import Clock, Loop
@@ -89,10 +90,11 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What functions of the pages assess."""
+def recording(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Path:
+    """What functions of the pages assess; a journal is beside it."""
     path = tmp_path_factory.mktemp("recordings") / "ann.wav"
     path.write_bytes(recordings.wav(seconds=12))
+    Journal(path.parent / "a.journal", sandbox.url, sandbox.project_id).close()
     return path
 
 
@@ -165,6 +167,8 @@ def call(function: Callable[..., Any], sandbox: Sandbox, recording: Path, job_id
             "job_ids": job_ids,
             "path": str(recording),
             "recording": recording,
+            "folder": str(recording.parent),
+            "journal": str(recording.parent / "a.journal"),
         }
         arguments = {}
         for parameter in inspect.signature(function, eval_str=True).parameters.values():

@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "huaweicloud_auth": "overlays/huaweicloud_auth",
     "metastudio": "overlays/metastudio",
+    "metastudio_batch": "overlays/metastudio_batch",
     "metastudio_cli": "overlays/metastudio_cli",
     "metastudio_sandbox": "overlays/metastudio_sandbox",
     "metastudio_client": "generated_client/metastudio_client",
@@ -45,7 +46,7 @@ if sys.version_info < (3, 13):
 
 QUERY = """
 import asyncio, json
-import huaweicloud_auth, metastudio, metastudio_cli, metastudio_client, metastudio_sandbox
+import huaweicloud_auth, metastudio, metastudio_batch, metastudio_cli, metastudio_client, metastudio_sandbox
 from metastudio import AsyncMetaStudio, MetaStudio
 from metastudio_sandbox import Sandbox
 

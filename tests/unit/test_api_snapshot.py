@@ -20,10 +20,11 @@ from typing import Any, Generic
 import attrs
 
 import metastudio
+import metastudio_batch
 import metastudio_sandbox
 
 SNAPSHOT = Path(__file__).with_name("api_snapshot.txt")
-OURS = ("huaweicloud_auth", "metastudio", "metastudio_client", "metastudio_sandbox")
+OURS = ("huaweicloud_auth", "metastudio", "metastudio_batch", "metastudio_client", "metastudio_sandbox")
 SPECIAL = {"__init__", "__enter__", "__aenter__"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -31,7 +32,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 def render() -> str:
     """Return the public interface as text, the same on every Python."""
     lines = []
-    for module in (metastudio, metastudio_sandbox):
+    for module in (metastudio, metastudio_batch, metastudio_sandbox):
         for name in sorted(module.__all__):
             lines += [*_described(f"{module.__name__}.{name}", getattr(module, name)), ""]
     return "\n".join(lines)
