@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[1] / "typing_examples.py"
 #: What a wrong use begins with.
 PREAMBLE = """
