@@ -91,8 +91,8 @@ class Storage:
         pass
 
 
-def studio_at(service: Service, region: str = "cn-north-4", **options: Any) -> AsyncMetaStudio:
+def studio_at(service: Service, region: str = "cn-north-4", storage: Storage | None = None) -> AsyncMetaStudio:
     """Return a client of the simulated service."""
-    studio = AsyncMetaStudio(region=region, project_id="p", auth=TokenAuth("t"), transport=service, **options)
-    studio.short_jobs._uploader = Storage()  # type: ignore[assignment]  # uploads do not go through the transport
+    studio = AsyncMetaStudio(region=region, project_id="p", auth=TokenAuth("t"), transport=service)
+    studio.short_jobs._uploader = storage or Storage()  # type: ignore[assignment]  # uploads do not go through the transport
     return studio

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import httpx
 
@@ -43,6 +43,7 @@ from metastudio import (
     __version__,
     metrics,
 )
+from metastudio_batch import assess_many, rows
 from metastudio_client.api.short_jobs import show_short_job
 from metastudio_client.models import ErrorResponse
 from metastudio_client.types import Response
@@ -216,6 +217,17 @@ def generated(studio: MetaStudio) -> None:
 async def generated_asynchronously(studio: AsyncMetaStudio) -> None:
     answer = await show_short_job.asyncio(studio.project_id, "job", client=studio.client)
     assert_type(answer, ErrorResponse | ShortJob | None)
+
+
+async def batch(studio: AsyncMetaStudio) -> None:
+    async for outcome in assess_many(studio, ["recordings", Path("a.wav")], journal="a.journal", language="EN"):
+        if outcome.error is None:
+            assert_type(outcome.job, ShortJob)
+            assert_type(outcome.job_id, str)
+        else:
+            assert_type(outcome.error, MetaStudioError)
+            assert_type(outcome.job, ShortJob | None)
+    assert_type(next(rows("a.journal")), dict[str, Any])
 
 
 def stand_in(metastudio_sandbox: Sandbox) -> None:

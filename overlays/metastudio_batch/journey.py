@@ -111,7 +111,8 @@ class Journey:
         return created
 
     def _progress(self, sent: int, total: int) -> None:
-        self._shared.uploading[self.row.path] = sent, total
+        if self._holds_slot:  # a thread may still read for an upload that has failed
+            self._shared.uploading[self.row.path] = sent, total
 
     def _release_slot(self) -> None:
         self._shared.uploading.pop(self.row.path, None)

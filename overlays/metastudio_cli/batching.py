@@ -44,6 +44,7 @@ class Progress:
         """Take a change of a recording, and print it for programs."""
         if row.stage in _ENDED:
             self._ends.append(monotonic())
+            self._forget()
         if self.as_json:
             fields = {"path": row.path, "language": row.language, "stage": row.stage, "job_id": row.job_id}
             output.json_line(fields | {"error": row.error, "job": row.job})
@@ -87,13 +88,15 @@ class Progress:
         for line in (self.summary(), under_way or "nothing under way", self._speed(), self._throttled()):
             yield Text(line, no_wrap=True, overflow="ellipsis")
 
-    def _speed(self) -> str:
-        now = monotonic()
-        while self._ends and self._ends[0] < now - _RATE_OVER:
+    def _forget(self) -> None:
+        while self._ends and self._ends[0] < monotonic() - _RATE_OVER:
             self._ends.popleft()
+
+    def _speed(self) -> str:
+        self._forget()
         if len(self._ends) < 2 or self.batch is None:
             return "rate and time left are not known yet"
-        rate = len(self._ends) / max(1.0, now - self._ends[0])
+        rate = len(self._ends) / max(1.0, monotonic() - self._ends[0])
         left = (self.batch.total - sum(self.batch.counts.get(stage, 0) for stage in _ENDED)) / rate
         return f"{rate:.1f} recordings a second, about {timedelta(seconds=round(left))} left"
 

@@ -1,16 +1,21 @@
 """Batches on virtual time against documented quotas: how long they take, and how often they poll."""
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
-from metastudio_batch import Failed, Outcome, assess_many
+from huaweicloud_auth import Secret
+from metastudio.upload_body import OnProgress
+from metastudio_batch import Batch, Failed, Outcome, Row, Stage, assess_many
 from metastudio_batch.polls import ExpectedAge
-from simulated_service import LARGE, SMALL, Service, studio_at
+from simulated_service import LARGE, SMALL, Service, Storage, studio_at
 from virtual_time import Loop
 
 HEAD = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\x08\0\0\0"
@@ -100,7 +105,76 @@ def test_throttled_batch_slows_down_and_comes_back(tmp_path: Path) -> None:
     assert seconds < 50 + 50 + 40, "most of them at the full rate"
 
 
-def test_memory_does_not_grow_with_the_number(tmp_path: Path) -> None: ...
+def test_job_is_created_only_when_its_upload_can_start(tmp_path: Path) -> None:
+    """Its URL expires, and a job that was created cannot be deleted."""
+    waiting: set[str] = set()
+    most: list[int] = []
+
+    def on_change(row: Row) -> None:
+        (waiting.add if row.stage == Stage.CREATED else waiting.discard)(row.path)
+        most.append(len(waiting))
+
+    async def main() -> int:
+        async with studio_at(Service(LARGE, duration=20.0), storage=Storage(5.0)) as studio:
+            folder, journal = make(tmp_path / "recordings", 20), tmp_path / "a.journal"
+            batch = Batch(studio, folder, journal=journal, uploads=2, on_change=on_change)
+            return len([each async for each in batch.outcomes()])
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        assert runner.run(main()) == 20
+    assert max(most) == 2
+
+
+def test_slow_upload_holds_nobody_up(tmp_path: Path) -> None:
+    """Neither the other uploads nor the jobs that run."""
+
+    class OneIsSlow(Storage):
+        async def upload(self, url: Secret, body: Any, on_progress: OnProgress | None) -> None:
+            await asyncio.sleep(5000.0 if body.name == "00003.wav" else 0.2)
+
+    async def main() -> list[float]:
+        loop, service = asyncio.get_running_loop(), Service(LARGE, duration=20.0)
+        async with studio_at(service, storage=OneIsSlow()) as studio:
+            folder, started = make(tmp_path / "recordings", 100), loop.time()
+            outcomes = assess_many(studio, folder, journal=tmp_path / "a.journal")
+            return [loop.time() - started async for _ in outcomes]
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        *others, last = runner.run(main())
+
+    assert len(others) == 99
+    assert others[-1] < 45
+    assert last > 5000
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from simulated_service import LARGE, Service
+from test_quota import make, run
+
+folder, count = Path(sys.argv[1]), int(sys.argv[2])
+result = run(Service(LARGE, duration=60.0), make(folder / "recordings", count))
+assert result.finished == count
+with open("/proc/self/status") as status:
+    print(next(int(line.split()[1]) for line in status if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_grow_with_the_number(tmp_path: Path) -> None:
+    """Ten thousand recordings: less than 60 MB, and hardly more than for a thousand."""
+    peaks = []
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[:2]))}
+    for count in (1000, 10_000):
+        (tmp_path / str(count)).mkdir()
+        command = [sys.executable, "-c", PEAK, str(tmp_path / str(count)), str(count)]
+        printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=280)
+        peaks.append(int(printed.stdout) / 1024)
+
+    assert peaks[1] < 60
+    assert peaks[1] - peaks[0] < 12
 
 
 class TestExpectedAge:
