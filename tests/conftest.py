@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,7 @@ from leaks import pytest_runtest_makereport
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, ShortJob
 from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio_sandbox import Sandbox
+from metastudio_sandbox.jobs import Jobs
 from raw_server import RawServer, raw_server
 from virtual_time import Clock
 
@@ -158,3 +160,17 @@ def raw_options(server: RawServer) -> dict[str, Any]:
     """What a client needs to talk to `server`; it does not retry."""
     own_key = Credentials(f"AK{next(_numbers)}", "SK")  # the guard of a key is the process's
     return {"endpoint": server.url, "project_id": "p", "credentials": own_key, "max_retries": 0}
+
+
+@pytest.fixture
+def commits(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each job was committed, whatever was answered."""
+    seen: Counter[str] = Counter()
+    commit = Jobs.commit
+
+    def counted(self: Jobs, job_id: str) -> bool:
+        seen[job_id] += 1
+        return commit(self, job_id)
+
+    monkeypatch.setattr(Jobs, "commit", counted)
+    return seen

@@ -2,15 +2,17 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
+from itertools import takewhile
 from typing import Final
 
 from metastudio import AsyncMetaStudio, ConfigurationError, MetaStudioError, ShortJobFailed
 from metastudio.polling import FAILURE_STATES, SUCCESS_STATES, Goal
-from metastudio.validation import count, header_value, strings
+from metastudio.validation import count, header_value
 
 from .finding import Found, Recordings, find
 from .journal import Journal
@@ -95,7 +97,7 @@ class Batch:
     ) -> None:
         if not isinstance(studio, AsyncMetaStudio):
             raise ConfigurationError("studio must be an AsyncMetaStudio: a batch runs in asyncio")
-        (self._language,) = strings("language", [language])
+        self._language = header_value("language", language)
         self._user = studio.app_user_id if app_user_id is None else header_value("app_user_id", app_user_id)
         self._uploads = count("uploads", uploads, 1)
         self._goal = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, None)
@@ -105,6 +107,7 @@ class Batch:
         self.total = 0
         self.uploading: dict[str, tuple[int, int]] = {}
         self._ledger: Ledger | None = None
+        self._stopping = threading.Event()
 
     @property
     def counts(self) -> dict[Stage, int]:
@@ -129,22 +132,26 @@ class Batch:
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[Ledger]:
         loop, studio = asyncio.get_running_loop(), self._studio
-        with ThreadPoolExecutor(1, "metastudio-journal") as thread:
+        with ThreadPoolExecutor(1, "metastudio-journal") as thread, ThreadPoolExecutor(2, "metastudio-read") as readers:
             journal = await loop.run_in_executor(thread, Journal, self._journal, studio.endpoint, studio.project_id)
-            self._ledger = Ledger(journal, thread, self._on_change)
+            self._ledger, self._readers = Ledger(journal, thread, self._on_change), readers
             try:
                 yield self._ledger
             finally:
+                self._stopping.set()
                 await loop.run_in_executor(thread, journal.close)
 
     def _planned(self, journal: Journal) -> Iterator[Row | Found]:
-        self.total = journal.plan(find(self._recordings), self._language, self._user)
+        recordings = takewhile(lambda _: not self._stopping.is_set(), find(self._recordings))
+        self.total = journal.plan(recordings, self._language, self._user)
         return journal.to_do()
 
     async def _run(self, ledger: Ledger, to_do: Iterator[Row | Found]) -> None:
         jobs, slots = self._studio.short_jobs, asyncio.Semaphore(self._uploads)
         polls = Polls(jobs.show, jobs.paces["show"], partial(_ended, ledger, self._deliver))
-        journeys = Journeys(jobs, ledger, polls, slots, self._goal, self._deliver, self.uploading)
+        journeys = Journeys(
+            jobs, ledger, polls, slots, self._goal, self._deliver, self.uploading, self._readers, self._stopping
+        )
         failure: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator
 from itertools import chain
 from typing import IO, Any, Final
@@ -10,9 +11,10 @@ from typing import IO, Any, Final
 from metastudio import ShortJob, metrics
 from metastudio.metrics import METRICS
 
-from .journal_file import check, connected, explained
+from .journal_file import check, checked, connected, explained
 from .row import COLUMNS, Row, row_of
 
+_FORMULA: Final = re.compile(r"[=+@\t\r]|-[^0-9.]")
 _PAGE: Final = 500  # rows at a time: whoever writes to the journal waits for one page only
 _ABOUT: Final = ("path", "language", "job_id", "state", "error")
 _FIELDS: Final = ("actual", "expected", "status", "suggestion")
@@ -32,13 +34,16 @@ def rows(journal: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
         yield _about(row) | _measured(row) | _own(row)
 
 
-def write_csv(journal: str | os.PathLike[str], file: IO[str]) -> None:
-    """Write the rows as CSV. Every row has all columns of all manifests."""
+def write_csv(journal: str | os.PathLike[str], file: IO[str], *, for_excel: bool = False) -> None:
+    """Write the rows as CSV. Every row has all columns of all manifests.
+
+    Excel would run a string that looks like a formula: for it, such a string begins with an apostrophe.
+    """
     own = dict.fromkeys(chain.from_iterable(_own(row) for row in _read(os.fspath(journal))))
-    writer = csv.DictWriter(file, (*_ABOUT, *_MEASURED, *own), lineterminator="\n")
+    writer = csv.DictWriter(file, (*_ABOUT, *_MEASURED, *own))
     writer.writeheader()
     for row in rows(journal):
-        writer.writerow({name: _cell(value) for name, value in row.items()})
+        writer.writerow({name: _cell(value, for_excel) for name, value in row.items()})
 
 
 def write_json_lines(journal: str | os.PathLike[str], file: IO[str]) -> None:
@@ -49,7 +54,7 @@ def write_json_lines(journal: str | os.PathLike[str], file: IO[str]) -> None:
 
 def _read(journal: str) -> Iterator[Row]:
     statement = f"SELECT {COLUMNS} FROM recordings WHERE (path, id) > (?, ?) ORDER BY path, id LIMIT {_PAGE}"  # noqa: S608  # ours
-    with explained(journal), connected(journal) as connection:
+    with explained(journal), connected(checked(journal)) as connection:
         check(connection, journal)
         last: tuple[str, int] = ("", 0)
         while page := [row_of(selected) for selected in connection.execute(statement, last).fetchall()]:
@@ -69,8 +74,13 @@ def _measured(row: Row) -> dict[str, Any]:
 
 def _own(row: Row) -> dict[str, Any]:
     ours = {*_ABOUT, *_MEASURED}
-    return {f"manifest_{name}" if name in ours else name: value for name, value in row.columns.items()}
+    return {
+        f"manifest_{name}" if name in ours or name.startswith("manifest_") else name: value
+        for name, value in row.columns.items()
+    }
 
 
-def _cell(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+def _cell(value: object, for_excel: bool) -> object:
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False)
+    return f"'{value}" if for_excel and isinstance(value, str) and _FORMULA.match(value) else value

@@ -13,10 +13,12 @@ import attrs
 
 from metastudio import ConfigurationError
 from metastudio.errors import printable
+from metastudio.validation import header_value
 
 #: What is taken for a recording in a folder. A zip there may be anything; give its path.
 AUDIO: Final = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg", ".aac", ".pcm"})
 _MANIFESTS: Final = frozenset({".csv", ".jsonl"})
+_OURS: Final = frozenset({"path", "language", "app_user_id"})
 
 
 @attrs.frozen
@@ -47,10 +49,14 @@ def find(recordings: Recordings) -> Iterator[Found]:
     Raises:
         ConfigurationError: There is none, or a manifest is malformed.
     """
-    several = [recordings] if isinstance(recordings, str | os.PathLike | Found) else recordings
+    several = [recordings] if isinstance(recordings, str | bytes | os.PathLike | Found) else recordings
+    if not isinstance(several, Iterable):
+        raise ConfigurationError(f"recordings must be paths, not {type(recordings)}")
     for each in several:
         if isinstance(each, Found):
             yield each
+        elif not isinstance(each, str | os.PathLike) or not isinstance(os.fspath(each), str) or not os.fspath(each):
+            raise ConfigurationError(f"recordings must be paths, not {printable(repr(each), 80)}")
         else:
             yield from _at_least_one(os.fspath(each))
 
@@ -72,31 +78,41 @@ def _at_least_one(argument: str) -> Iterator[Found]:
 
 
 def _of(argument: str) -> Iterator[Found]:
-    path = Path(argument)
-    if path.is_dir():
-        return _in_folder(path)
-    if not path.exists() and glob.has_magic(argument):
+    # os.path, unlike Path, takes what no file system would for something that does not exist.
+    if os.path.isdir(argument):  # noqa: PTH112
+        return (_found(path, argument) for path in _walk(argument))
+    if os.path.isfile(argument) and Path(argument).suffix.lower() in _MANIFESTS:  # noqa: PTH113
+        return _in_manifest(Path(argument))
+    if os.path.lexists(argument):
+        return iter([_found(argument, os.path.dirname(argument))])  # noqa: PTH120
+    if glob.has_magic(argument):
         return _matching(argument)
-    if not path.exists():
-        raise ConfigurationError(f"{_shown(argument)} does not exist: check the path")
-    return _in_manifest(path) if path.suffix.lower() in _MANIFESTS else iter([_found(path, path.parent)])
+    raise ConfigurationError(f"{_shown(argument)} does not exist: check the path")
 
 
-def _in_folder(folder: Path) -> Iterator[Found]:
-    for parent, folders, files in os.walk(folder, onerror=_unreadable):
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
-        for name in sorted(files):
-            if Path(name).suffix.lower() in AUDIO and not name.startswith("."):
-                yield _found(Path(parent, name), folder)
+def _walk(folder: str) -> Iterator[str]:
+    """Yield the audio files of a folder, at any depth; hidden ones, and links to folders, are left out."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _walk(entry.path)
+                elif os.path.splitext(entry.name)[1].lower() in AUDIO and not entry.is_dir():  # noqa: PTH122
+                    yield entry.path
+    except OSError as error:
+        raise ConfigurationError(f"a folder cannot be read ({error}): check its permissions") from error
 
 
 def _matching(pattern: str) -> Iterator[Found]:
     parts = Path(pattern).parts
-    fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
-    for name in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  # Path.glob takes no absolute pattern
+    fixed = Path(*parts[: next(number for number, part in enumerate(parts) if glob.has_magic(part))])
+    for name in glob.iglob(pattern, recursive=True):  # noqa: PTH207  # Path.glob takes no absolute pattern
         path = Path(name)
-        if path.is_file() and path.suffix.lower() in AUDIO | {".zip"}:
-            yield _found(path, Path(*parts[:fixed]))
+        is_linked = any(each.is_symlink() for each in path.parents if each.is_relative_to(fixed) and each != fixed)
+        if path.suffix.lower() in AUDIO | {".zip"} and path.is_file() and not is_linked:
+            yield _found(name, fixed)
 
 
 def _in_manifest(manifest: Path) -> Iterator[Found]:
@@ -122,24 +138,29 @@ def _json_lines(file: Iterable[str]) -> Iterator[tuple[int, object]]:
         if line.strip():
             try:
                 yield number, json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 yield number, None
 
 
 def _recorded(manifest: Path, line: int, record: object) -> Found:
+    where = f"{_shown(manifest)}, line {line}"
     path = record.get("path") if isinstance(record, dict) else None
-    if not isinstance(record, dict) or not isinstance(path, str) or not path:
-        raise ConfigurationError(f"{_shown(manifest)}, line {line}: no path; each line must have a column `path`")
-    known = {"path", "language", "app_user_id"}
-    columns = {name: value for name, value in record.items() if name not in known and value is not None}
+    if not isinstance(record, dict) or not isinstance(path, str) or not path or "\0" in path:
+        raise ConfigurationError(f"{where}: no path; each line must have a column `path`")
+    columns = {name: value for name, value in record.items() if name not in _OURS and value is not None}
     language, user = record.get("language") or None, record.get("app_user_id") or None
-    if not isinstance(language, str | None) or not isinstance(user, str | None):
-        raise ConfigurationError(f"{_shown(manifest)}, line {line}: language and app_user_id must be strings")
+    try:
+        path.encode()  # half a character, as JSON permits it, is none
+        for name, value in (("language", language), ("app_user_id", user)):
+            if value is not None:
+                header_value(name, value)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {error}") from error
     found = _found(manifest.parent / path, manifest.parent)
     return attrs.evolve(found, language=language, app_user_id=user, columns=columns)
 
 
-def _found(path: Path, base: Path) -> Found:
+def _found(path: str | os.PathLike[str], base: str | os.PathLike[str]) -> Found:
     file, root = Path(os.path.abspath(path)), Path(os.path.abspath(base))  # noqa: PTH100  # Path.resolve follows links
     relative = file.relative_to(root) if file.is_relative_to(root) else file
     return Found(_text(relative.as_posix()), str(file))
@@ -148,10 +169,6 @@ def _found(path: Path, base: Path) -> Found:
 def _text(path: str) -> str:
     """Return a path as Unicode: a name that is not, as Linux permits, has escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _unreadable(error: OSError) -> None:
-    raise ConfigurationError(f"a folder cannot be read ({error}): check its permissions") from error
 
 
 def _shown(path: str | Path) -> str:

@@ -9,7 +9,6 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -26,7 +25,7 @@ _SCHEMA: Final = (
     "CREATE TABLE service (endpoint TEXT NOT NULL, project_id TEXT NOT NULL)",
     """CREATE TABLE recordings (
         id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, language TEXT NOT NULL,
-        app_user_id TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+        app_user_id TEXT NOT NULL, file BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
         columns TEXT NOT NULL, stage TEXT NOT NULL, job_id TEXT, job TEXT, error TEXT, since REAL NOT NULL,
         UNIQUE (path, sha256, language, app_user_id))""",
     "CREATE INDEX by_stage ON recordings (stage)",
@@ -43,6 +42,7 @@ _KEY: Final = "path, language, app_user_id"
 _SAME_KEY: Final = f"({_KEY}) = (?, ?, ?)"
 #: A job in one of these stages runs, or may run: the recording never gets another one.
 _RUNNING: Final = f"'{Stage.UPLOADED}', '{Stage.COMMITTED}'"
+_PAGE: Final = 500
 _NEVER_RAN: Final = f"'{Stage.NEW}', '{Stage.CREATED}', '{Stage.UNUSABLE}'"
 
 
@@ -59,10 +59,10 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], endpoint: str, project_id: str) -> None:
-        self._path = os.fspath(path)
+        self._path = journal_file.checked(path)
         with explained(self._path), ExitStack() as opened:
             opened.enter_context(journal_file.locked(self._path))
-            Path(self._path).touch(0o600)
+            journal_file.make(self._path)
             self._db = opened.enter_context(connected(self._path))
             self._db.execute("PRAGMA synchronous = FULL")
             if self._execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
@@ -106,7 +106,8 @@ class Journal:
         self._execute("BEGIN")
         for each in recordings:
             user = app_user_id if each.app_user_id is None else header_value("app_user_id", each.app_user_id)
-            self._put(attrs.evolve(each, language=each.language or language, app_user_id=user))
+            spoken = language if each.language is None else header_value("language", each.language)
+            self._put(attrs.evolve(each, language=spoken, app_user_id=user))
         self._execute("COMMIT")
         (total,) = self._execute(
             "SELECT (SELECT count(*) FROM plan) + (SELECT count(*) FROM resumed JOIN recordings USING (id) "
@@ -115,23 +116,28 @@ class Journal:
         return int(total)
 
     def _put(self, found: Found) -> None:
-        values = *_key(found), found.file, _json(found.columns)
+        values = *_key(found), os.fsencode(found.file), _json(found.columns)
         if self._execute("INSERT OR IGNORE INTO plan VALUES (?, ?, ?, ?, ?)", *values).rowcount:
             return
         (other,) = self._execute(f"SELECT file FROM plan WHERE {_SAME_KEY}", *_key(found)).fetchone()
-        if other != found.file:
-            raise ConfigurationError(
-                f"{shown(found.file)} and {shown(other)} would have the same name in the journal, {shown(found.path)}: "
-                "give the folder above both"
-            )
+        if other != values[3]:
+            both, name = f"{shown(found.file)} and {shown(os.fsdecode(other))}", shown(found.path)
+            raise ConfigurationError(f"{both} would both be {name} in the journal: give the folder above them")
 
     def to_do(self) -> Iterator[Row | Found]:
         """Yield what was planned: first the rows whose jobs run, then the recordings."""
-        for (number,) in self._execute("SELECT id FROM resumed ORDER BY id"):
+        for (number,) in self._pages("resumed", "id", (-1,)):
             yield self.row(number)
-        for *key, file, columns in self._execute("SELECT * FROM plan ORDER BY rowid"):
-            path, language, app_user_id = key
-            yield Found(path, file, language, app_user_id, json.loads(columns))
+        for path, language, app_user_id, file, columns in self._pages("plan", _KEY, ("", "", "")):
+            yield Found(path, os.fsdecode(file), language, app_user_id, json.loads(columns))
+
+    def _pages(self, table: str, key: str, last: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a table by its key; no statement stays open between two pages."""
+        marks = ", ".join("?" * len(last))
+        statement = f"SELECT * FROM {table} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT {_PAGE}"
+        while page := self._execute(statement, *last).fetchall():
+            yield from page
+            last = page[-1][: len(last)]
 
     def row(self, number: int) -> Row:
         """Return a row as it is now."""
@@ -146,9 +152,11 @@ class Journal:
         return self._seen(found, size, mtime_ns, "sha256 != '' AND size = ? AND mtime_ns = ?", size, mtime_ns)
 
     def ended(self, found: Found) -> Row | None:
-        """Return the row with the last verdict of a recording, whose file is gone."""
-        statement = f"SELECT {COLUMNS} FROM recordings WHERE {_SAME_KEY} AND stage IN (?, ?) ORDER BY id DESC"
-        selected = self._execute(statement, *_key(found), Stage.FINISHED, Stage.FAILED).fetchone()
+        """Return the last row of a recording, whose file is gone, that has a verdict or will have one."""
+        statement = (
+            f"SELECT {COLUMNS} FROM recordings WHERE {_SAME_KEY} AND stage NOT IN ({_NEVER_RAN}) ORDER BY id DESC"
+        )
+        selected = self._execute(statement, *_key(found)).fetchone()
         return selected and row_of(selected)
 
     def claim(self, found: Found, sha256: str, size: int, mtime_ns: int, stage: Stage = Stage.NEW) -> Row:
@@ -162,7 +170,7 @@ class Journal:
             f"INSERT OR IGNORE INTO recordings ({_KEY}, sha256, file, size, mtime_ns, columns, stage, since) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         )
-        about = found.file, size, mtime_ns, _json(found.columns)
+        about = os.fsencode(found.file), size, mtime_ns, _json(found.columns)
         self._execute(statement, *_key(found), sha256, *about, stage, time.time())
         row = self._seen(found, size, mtime_ns, "sha256 = ?", sha256)
         assert row is not None  # noqa: S101  # it was inserted, if it was not there
@@ -174,7 +182,7 @@ class Journal:
         selected = self._execute(statement, *_key(found), *values).fetchone()
         if selected is None:
             return None
-        row, file = row_of(selected), (found.file, size, mtime_ns, _json(found.columns))
+        row, file = row_of(selected), (os.fsencode(found.file), size, mtime_ns, _json(found.columns))
         statement = "UPDATE recordings SET file = ?, size = ?, mtime_ns = ?, columns = ? WHERE id = ?"
         self._execute(f"{statement} AND (file, size, mtime_ns, columns) != (?, ?, ?, ?)", *file, row.id, *file)
         return attrs.evolve(row, file=found.file, columns=found.columns)

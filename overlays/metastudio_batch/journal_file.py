@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +41,26 @@ def connected(path: str, timeout: float = _PATIENCE) -> Iterator[sqlite3.Connect
         connection.close()
 
 
+def make(path: str) -> None:
+    """Make a file that only its owner can read, unless it exists: to open one and close it would lose its locks."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def checked(path: str | os.PathLike[str]) -> str:
+    """Return where a journal is, or can be; through a link, it is the same journal.
+
+    Raises:
+        JournalError: Something else is there.
+    """
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or "\0" in os.fspath(path):
+        raise JournalError(f"journal must be the path of a file, not {printable(repr(path), 80)}")
+    real = os.path.realpath(path)  # Path.resolve raises for a loop
+    if not os.fspath(path) or (os.path.lexists(real) and not Path(real).is_file()):
+        raise JournalError(f"the journal {shown(os.fspath(path))} must be a file, or not exist")
+    return real
+
+
 @contextmanager
 def locked(path: str) -> Iterator[None]:
     """Keep other processes from writing to a journal; they may read it. The lock ends with the process, even if killed.
@@ -49,14 +69,14 @@ def locked(path: str) -> Iterator[None]:
         JournalError: Another one has it.
     """
     beside = f"{path}-lock"
-    os.close(os.open(beside, os.O_CREAT | os.O_RDWR, 0o600))
+    make(beside)
     with connected(beside, timeout=0) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-            raise JournalError(f"another process uses the journal {shown(path)}: wait until it has ended") from None
+            raise JournalError(f"the journal {shown(path)} is in use: wait until that batch has ended") from None
         yield
 
 

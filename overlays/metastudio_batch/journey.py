@@ -55,11 +55,15 @@ class Shared:
     deliver: Callable[[Outcome], Awaitable[None]]
     uploading: dict[str, tuple[int, int]]
 
-    async def wait_for(self, row: Row, age: float = 0.0) -> None:
-        """Hand over a job that runs, for so many seconds by now."""
-        clock, polls = asyncio.get_running_loop().time, self.polls
-        committed, job_id = clock() - max(0.0, age), str(row.job_id)
-        await polls.add(JobWait(job_id, self.goal, clock, row=row, committed=committed, expected=polls.expected))
+    async def wait_for(self, row: Row, age: float | None = None) -> None:
+        """Hand over a job that was committed now, or by an earlier run so many seconds ago."""
+        clock, expected, job_id = asyncio.get_running_loop().time, self.polls.expected, str(row.job_id)
+        committed = clock() - max(0.0, age or 0.0)
+        await self.polls.add(
+            JobWait(
+                job_id, self.goal, clock, row=row, committed=committed, expected=expected, is_resumed=age is not None
+            )
+        )
 
 
 class Journey:

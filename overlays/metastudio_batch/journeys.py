@@ -2,16 +2,19 @@
 
 import asyncio
 import hashlib
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import ParamSpec, TypeVar
 
 import attrs
 
 from metastudio import MetaStudioError, RecordingError, RecordingLimits
-from metastudio.assess import Step
-from metastudio.operations import on
+from metastudio.assess import NOT_COMMITTED
+from metastudio.operations import unknown_limits
 from metastudio.recordings import Packed, prepare
 
 from .finding import Found
@@ -19,11 +22,21 @@ from .journey import Journey, Shared, cause, is_fatal, patiently
 from .outcomes import outcome
 from .row import Row, Stage
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 @attrs.define(eq=False)
 class Journeys(Shared):
-    """Carries one recording after the other as far as its commit."""
+    """Carries one recording after the other as far as its commit.
 
+    Attributes:
+        threads: Read recordings, so that no upload waits behind them.
+        stopping: Set when the batch ends: what is being read is given up.
+    """
+
+    threads: Executor
+    stopping: threading.Event
     _limits: RecordingLimits | None = None
     _limits_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
@@ -43,22 +56,24 @@ class Journeys(Shared):
     async def _identified(self, found: Found) -> tuple[Row | None, Packed | None]:
         """Return a recording's row, and what is to be uploaded; no row where nothing is left to do."""
         do, journal = self.ledger.do, self.ledger.journal
-        size, mtime_ns = await asyncio.to_thread(_size_and_time, found.file)
+        size, mtime_ns = await self._in_thread(_size_and_time, found.file)
         row, body = await do(journal.known, found, size, mtime_ns), None
         if row is None or row.stage in {Stage.NEW, Stage.CREATED}:
             limits = await self._known_limits()
             try:
-                body, sha256 = await asyncio.to_thread(_packed, found.file, limits)
+                body, sha256 = await self._in_thread(_packed, found.file, limits, self.stopping)
+                row = await do(journal.claim, found, sha256, size, mtime_ns)
             except RecordingError as error:
-                return await self._unusable(found, error), None
-            row = await do(journal.claim, found, sha256, size, mtime_ns)
-        return None if await do(journal.is_resumed, row) else row, body
+                row = await self._unusable(found, error, is_there=mtime_ns != 0)
+        return None if row is None or await do(journal.is_resumed, row) else row, body
 
-    async def _unusable(self, found: Found, error: RecordingError) -> Row | None:
-        """Deliver a recording that cannot be used; return the row of one that has had a verdict before it vanished."""
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(function, *args, **kwargs))
+
+    async def _unusable(self, found: Found, error: RecordingError, *, is_there: bool) -> Row | None:
+        """Deliver a recording that cannot be used; return the row of one that is gone, and has a verdict or a job."""
         journal = self.ledger.journal
-        is_gone = isinstance(error.__cause__, FileNotFoundError) or not await asyncio.to_thread(Path(found.file).exists)
-        if is_gone and (row := await self.ledger.do(journal.ended, found)):
+        if not is_there and (row := await self.ledger.do(journal.ended, found)):
             return row
         row = await self.ledger.do(journal.claim, found, "", 0, 0, Stage.UNUSABLE)
         self.ledger.enter(row)
@@ -68,9 +83,11 @@ class Journeys(Shared):
 
     async def _known_limits(self) -> RecordingLimits:
         async with self._limits_lock:
-            limits = self._limits or await patiently(partial(on(self.jobs), Step("_recording_limits", {})))
-            self._limits = cast("RecordingLimits", limits)
-            return self._limits
+            if self._limits is None:
+                with unknown_limits():
+                    self._limits = await patiently(self.jobs.limits)
+                self._limits = self._limits or RecordingLimits()
+        return self._limits
 
     async def _carry(self, journey: Journey) -> None:
         try:
@@ -78,18 +95,35 @@ class Journeys(Shared):
         except MetaStudioError as error:
             if is_fatal(why := cause(error)):
                 raise why from why.__cause__
-            row = await self.ledger.save(journey.row, error=str(error))
+            never_ran = journey.row.stage == Stage.UPLOADED and await self._never_ran(journey.row)
+            changes = {"stage": Stage.NEW, "job_id": None} if never_ran else {}
+            row = await self.ledger.save(journey.row, error=str(error), **changes)
             await self.deliver(outcome(row, error=error))
+
+    async def _never_ran(self, row: Row) -> bool:
+        """Tell whether a job whose commit was rejected is where it was: then its recording may get another one."""
+        try:
+            job = await self.jobs.show(str(row.job_id), app_user_id=row.app_user_id)
+        except MetaStudioError:
+            return False
+        return job.state in NOT_COMMITTED
 
 
 def _size_and_time(file: str) -> tuple[int, int]:
+    """Return a file's size, and when it was changed; 0 for one that cannot be found."""
     try:
         found = Path(file).stat()
-    except OSError:  # whoever reads it will say why
+    except (OSError, ValueError):  # whoever reads it will say why
         return 0, 0
     return found.st_size, found.st_mtime_ns
 
 
-def _packed(file: str, limits: RecordingLimits) -> tuple[Packed, str]:
+def _packed(file: str, limits: RecordingLimits, stopping: threading.Event) -> tuple[Packed, str]:
     digest = hashlib.sha256()
-    return prepare(file, limits, digest.update), digest.hexdigest()
+
+    def take(piece: bytes) -> None:
+        if stopping.is_set():
+            raise InterruptedError  # nobody waits for it any more
+        digest.update(piece)
+
+    return prepare(file, limits, take), digest.hexdigest()

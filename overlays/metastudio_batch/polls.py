@@ -19,8 +19,9 @@ from .row import Row
 #: So many jobs may be waited for; no other recording is begun before one of them ends.
 MAX_WAITING: Final = 20_000
 _IN_FLIGHT: Final = 16
-#: While no job has ended, so many are polled to find out how long they take.
+#: While no job has ended, so many are polled to find out how long they take; and as many more as take long.
 _SCOUTS: Final = 3
+_LONG: Final = 7  # polls, by which their interval has become the longest
 _FINISHED_BY_THEN: Final = 2 / 3
 _GAIN: Final = 0.05
 
@@ -55,11 +56,13 @@ class JobWait(Wait):
         row: Its recording.
         committed: Since when it runs, by the clock.
         expected: When it will probably have finished.
+        is_resumed: Whether it was committed by an earlier run, and may have finished at any time since.
     """
 
     row: Row
     committed: float
     expected: ExpectedAge
+    is_resumed: bool = False
 
     def interval(self) -> float:
         """Return the seconds until the next poll: a part of what jobs take, then more and more of it."""
@@ -90,7 +93,7 @@ class Polls:
         self._show, self._pace, self._ended = show, pace, ended
         self._new: list[Due] = []  # never polled; heaps, by the time of their commit and of their next poll
         self._running: list[Due] = []
-        self._number, self._waiting, self._closed = count(), 0, False
+        self._number, self._waiting, self._long, self._closed = count(), 0, 0, False
         self._changed = asyncio.Event()
         self._room, self._slots = asyncio.Semaphore(MAX_WAITING), asyncio.Semaphore(_IN_FLIGHT)
 
@@ -98,7 +101,10 @@ class Polls:
         """Take a job; wait while there are too many."""
         await self._room.acquire()
         self._waiting += 1
-        heapq.heappush(self._new, (wait.committed, next(self._number), wait))
+        if wait.is_resumed:
+            self._push(self._running, 0.0, wait)
+        else:
+            self._push(self._new, wait.committed, wait)
         self._changed.set()
 
     def close(self) -> None:
@@ -129,7 +135,7 @@ class Polls:
         if self.expected.seconds is not None:
             age = wait.committed + self.expected.seconds
         else:
-            age = now if self._waiting - len(self._new) < _SCOUTS else float("inf")
+            age = now if self._waiting - len(self._new) < _SCOUTS + self._long else float("inf")
         return min(age, now + wait.seconds_left() - LAST_POLL)
 
     async def _change(self, seconds: float) -> None:
@@ -143,7 +149,7 @@ class Polls:
         try:
             try:
                 if not await self._is_finished(wait, clock() - wait.committed):
-                    heapq.heappush(self._running, (clock() + wait.delay(), next(self._number), wait))
+                    self._put_back(wait, clock())
                     return
             except MetaStudioError as failure:
                 if isinstance(failure, FATAL) or is_permanent(failure):
@@ -156,6 +162,17 @@ class Polls:
             self._slots.release()
             self._changed.set()
 
+    def _put_back(self, wait: JobWait, now: float) -> None:
+        if wait.is_resumed:  # from now on, it is like any other
+            wait.is_resumed = False
+            self._push(self._new, wait.committed, wait)
+            return
+        self._push(self._running, now + wait.delay(), wait)
+        self._long += wait.polls == _LONG
+
+    def _push(self, heap: list[Due], due: float, wait: JobWait) -> None:
+        heapq.heappush(heap, (due, next(self._number), wait))
+
     async def _is_finished(self, wait: JobWait, age: float) -> bool:
         job, first = None, wait.polls == 0
         with wait.forgiving(self._pace):
@@ -167,5 +184,6 @@ class Polls:
         try:
             finished = wait.take(job)
         finally:
-            self.expected.learn(age, finished=finished, first=first)
+            if not wait.is_resumed:
+                self.expected.learn(age, finished=finished, first=first)
         return finished

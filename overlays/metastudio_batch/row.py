@@ -1,6 +1,7 @@
 """A recording in the journal, and how far it is."""
 
 import json
+import os
 from enum import StrEnum
 from typing import Any, Final
 
@@ -61,4 +62,5 @@ def row_of(selected: tuple[Any, ...]) -> Row:
     found = dict(zip(COLUMNS.split(", "), selected, strict=True))
     job = None if found["job"] is None else json.loads(found["job"])
     parsed = {"columns": json.loads(found["columns"]), "stage": Stage(found["stage"]), "job": job}
+    parsed["file"] = os.fsdecode(found["file"])
     return Row(**found | parsed | {"app_user_id": found["app_user_id"] or None})

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import aclosing, nullcontext
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import Any, Final
 
@@ -38,22 +39,23 @@ class Progress:
     paces: dict[str, Pace] = attrs.field(factory=dict)
     _errors: Counter[type] = attrs.field(factory=Counter)
     _ends: deque[float] = attrs.field(factory=deque)
-    _outcomes: int = 0
+    _lock: Lock = attrs.field(factory=Lock)
 
     def change(self, row: Row) -> None:
         """Take a change of a recording, and print it for programs."""
         if row.stage in _ENDED:
-            self._ends.append(monotonic())
-            self._forget()
+            with self._lock:
+                self._ends.append(monotonic())
+                self._forget()
         if self.as_json:
             fields = {"path": row.path, "language": row.language, "stage": row.stage, "job_id": row.job_id}
             output.json_line(fields | {"error": row.error, "job": row.job})
 
     def end(self, outcome: Outcome) -> None:
         """Take an outcome, and print its error."""
-        self._outcomes += 1
         if outcome.error is not None:
-            self._errors[type(outcome.error)] += 1
+            inner = outcome.error.__cause__
+            self._errors[RecordingError if isinstance(inner, RecordingError) else type(outcome.error)] += 1
             output.complain(outcome.error, f"{printable(outcome.path, 200)}: ")
 
     def exit_code(self) -> int:
@@ -93,10 +95,12 @@ class Progress:
             self._ends.popleft()
 
     def _speed(self) -> str:
-        self._forget()
-        if len(self._ends) < 2 or self.batch is None:
+        with self._lock:
+            self._forget()
+            ends, since = len(self._ends), self._ends[0] if self._ends else 0.0
+        if ends < 2 or self.batch is None:
             return "rate and time left are not known yet"
-        rate = len(self._ends) / max(1.0, monotonic() - self._ends[0])
+        rate = ends / max(1.0, monotonic() - since)
         left = (self.batch.total - sum(self.batch.counts.get(stage, 0) for stage in _ENDED)) / rate
         return f"{rate:.1f} recordings a second, about {timedelta(seconds=round(left))} left"
 

@@ -57,6 +57,8 @@ def assess(
     client = {"region": region, "endpoint": endpoint, "project_id": project_id, "app_user_id": app_user_id}
     if (not several) == (finish is None):
         raise typer.BadParameter("give PATH, or --finish JOB_ID")
+    if finish is not None and (journal is not None or shard is not None or dry_run):
+        raise typer.BadParameter("--finish is for one job: without --journal, --shard and --dry-run")
     number, of = sharding(shard)
     recordings = part_of(find(several), number, of)
     if dry_run:
@@ -64,13 +66,13 @@ def assess(
             unusable = checked(recordings, quota(region, endpoint) / of, programs)
         raise typer.Exit(2 if unusable else 0)
     if journal is not None:
-        wanted = {"language": language, "uploads": uploads, "timeout": timeout or 3600.0}
+        wanted = {"language": language, "uploads": uploads, "timeout": 3600.0 if timeout is None else timeout}
         batching.assess(recordings, journal, programs, wanted, quota_share=1 / of, **client)
     elif of > 1 or len(several) > 1 or any(map(os.path.isdir, several)):
         raise typer.BadParameter("several recordings need --journal FILE, where each step is written down")
     else:
         with connected(**client) as studio:
-            _assess_one(studio, several, finish, language, timeout or 600.0, programs)
+            _assess_one(studio, several, finish, language, 600.0 if timeout is None else timeout, programs)
 
 
 def _assess_one(
@@ -170,9 +172,11 @@ def export(
     """Write a row for each recording of a journal to standard output: its verdict, metric by metric."""
     if as_csv and as_json_lines:
         raise typer.BadParameter("give --csv or --jsonl, not both")
-    write = batch_export.write_json_lines if as_json_lines else batch_export.write_csv
     with output.exit_codes(), output.utf8(bom) as stdout:
-        write(journal, stdout)
+        if as_json_lines:
+            batch_export.write_json_lines(journal, stdout)
+        else:
+            batch_export.write_csv(journal, stdout, for_excel=bom)
 
 
 COMMANDS: Final = (assess, create, upload, commit, limits, export)

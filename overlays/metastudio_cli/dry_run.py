@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from metastudio import RecordingError
+from metastudio import ConfigurationError, RecordingError
 from metastudio.recordings import check
 from metastudio_batch import Found
 
@@ -22,7 +22,10 @@ def dry_run(recordings: Iterable[Found], rate: float, as_json: bool) -> int:
         How many of them cannot be used.
     """
     sums = {"recordings": 0, "unusable": 0, "bytes": 0, "seconds": 0.0, "of_unknown_length": 0}
+    files: dict[str, str] = {}
     for each in recordings:
+        if files.setdefault(each.path, each.file) != each.file:
+            raise ConfigurationError(f"there are several {each.path!r}: give the folder above them")
         sums["recordings"] += 1
         try:
             size, seconds, warnings = check(each.file)

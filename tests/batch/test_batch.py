@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import ZipFile
@@ -20,8 +21,10 @@ from metastudio import (
     AssessmentInterrupted,
     AsyncMetaStudio,
     AuthenticationError,
+    BadRequestError,
     ConfigurationError,
     Credentials,
+    PermissionDeniedError,
     RecordingError,
     ShortJobFailed,
     UploadError,
@@ -48,12 +51,13 @@ class Place:
     journal: Path
     sandbox: Sandbox
     loop: Loop
+    commits: Counter[str]  # how often each job was committed, whatever was answered
 
     def add(self, *names: str, content: bytes | None = None) -> None:
         for name in names:
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(WAV + name.encode() if content is None else content)
+            path.write_bytes(WAV + os.fsencode(name) if content is None else content)
 
     def studio(self, credentials: Credentials | None = None, **options: Any) -> AsyncMetaStudio:
         now = lambda: START + timedelta(seconds=self.loop.time() - 1000)  # noqa: E731
@@ -102,26 +106,18 @@ class Place:
             if "tenant-duration-cfg" not in each.target
         )
 
-    def commits(self) -> Counter[str]:
-        """Return how often each job was committed; a second time is refused with 400, and counts."""
-        return Counter(
-            each.target.rpartition("/")[2]
-            for each in self.sandbox.exchanges
-            if each.method == "POST" and not each.target.endswith("/short-jobs") and each.status in {200, 400}
-        )
-
     def stages(self) -> list[str]:
         with closing(sqlite3.connect(self.journal)) as connection:
             return [stage for (stage,) in connection.execute("SELECT stage FROM recordings ORDER BY path")]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(tmp_path: Path, commits: Counter[str]) -> Iterator[Place]:
     loop = Loop()
     now = lambda: START + timedelta(seconds=loop.time() - 1000)  # noqa: E731
     (tmp_path / "recordings").mkdir()
     with Sandbox(now=now, duration=timedelta(seconds=60), validate=False) as sandbox:
-        yield Place(tmp_path / "recordings", tmp_path / "a.journal", sandbox, loop)
+        yield Place(tmp_path / "recordings", tmp_path / "a.journal", sandbox, loop, commits)
     loop.close()
 
 
@@ -171,7 +167,7 @@ def test_interrupted_batch_goes_on(stage: Stage, jobs: int, place: Place) -> Non
 
     assert outcomes["a.wav"].error is None
     assert place.sent()["create"] == jobs
-    assert list(place.commits().values()) == [1]
+    assert list(place.commits.values()) == [1]
 
 
 def test_commit_that_was_not_written_down_is_not_repeated(place: Place) -> None:
@@ -182,7 +178,7 @@ def test_commit_that_was_not_written_down_is_not_repeated(place: Place) -> None:
         connection.execute("UPDATE recordings SET stage = 'uploaded'")
 
     assert place.assess()["a.wav"].error is None
-    assert list(place.commits().values()) == [1]
+    assert list(place.commits.values()) == [1]
 
 
 def test_verdict_of_a_recording_that_is_gone(place: Place) -> None:
@@ -196,7 +192,7 @@ def test_verdict_of_a_recording_that_is_gone(place: Place) -> None:
     outcomes = place.assess()
 
     assert {path for path, outcome in outcomes.items() if outcome.error is None} >= {"c.wav"}
-    assert place.commits().keys() <= {outcome.job_id for outcome in outcomes.values()}
+    assert place.commits.keys() <= {outcome.job_id for outcome in outcomes.values()}
 
 
 def test_manifest_whose_recordings_are_gone(place: Place) -> None:
@@ -262,7 +258,7 @@ def test_recording_that_changes_while_it_is_read(spoil: Callable[[Path], None], 
     assert isinstance(error, AssessmentInterrupted)
     assert isinstance(error.__cause__, RecordingError)
     assert outcomes["b.wav"].error is None
-    assert len(place.commits()) == 1
+    assert len(place.commits) == 1
     place.add("a.wav")
     assert place.assess()["a.wav"].error is None
 
@@ -294,7 +290,7 @@ def test_nothing_is_left_after_a_break(place: Place) -> None:
 
     assert place.run(main()) == 1
     assert all(outcome.error is None for outcome in place.assess().values())
-    assert set(place.commits().values()) == {1}
+    assert set(place.commits.values()) == {1}
 
 
 def test_second_batch_on_the_same_journal(place: Place) -> None:
@@ -303,7 +299,7 @@ def test_second_batch_on_the_same_journal(place: Place) -> None:
     async def main() -> None:
         async with place.studio() as studio:
             async for _ in assess_many(studio, place.folder, journal=place.journal):
-                with pytest.raises(JournalError, match="another process uses"):
+                with pytest.raises(JournalError, match="is in use"):
                     await anext(assess_many(studio, place.folder, journal=place.journal))
 
     place.run(main())
@@ -395,7 +391,7 @@ def test_a_fifth_of_all_requests_fails(place: Place) -> None:
     outcomes |= place.assess()
     assert [outcome.error for outcome in outcomes.values()] == [None] * 40
     assert len({outcome.job_id for outcome in outcomes.values()}) == 40
-    assert set(place.commits().values()) == {1}
+    assert set(place.commits.values()) == {1}
 
 
 def test_upload_that_fails_for_a_while_needs_no_other_job(place: Place) -> None:
@@ -452,3 +448,119 @@ def test_found_recordings_can_be_given(place: Place) -> None:
     place.add("a.wav")
 
     assert place.assess([Found("mine", str(place.folder / "a.wav"))])["mine"].error is None
+
+
+def test_batch_after_one_that_failed(place: Place) -> None:
+    """In the same process: nothing of the first holds the journal, whatever keeps its error."""
+    place.add(*(f"{number}.wav" for number in range(600)))
+    place.sandbox.inject(faults.status(403, "APIGW.0302"), times=2)  # the first is for the limits
+
+    with pytest.raises(PermissionDeniedError) as caught:
+        place.assess()
+
+    assert caught.value.__traceback__ is not None
+    place.add("only.wav")
+    assert place.assess(place.folder / "only.wav")["only.wav"].error is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_name_that_is_not_unicode_is_assessed(place: Place) -> None:
+    place.add(os.fsdecode(b"\xff.wav"))
+
+    (outcome,) = place.assess().values()
+
+    assert (outcome.path, outcome.error) == ("\\xff.wav", None)
+    assert Path(outcome.file).exists()
+    assert place.assess() == {outcome.path: outcome}
+
+
+def test_commit_that_is_always_refused(place: Place) -> None:
+    """Its job never ran: the next run gives the recording another one."""
+    place.add("a.wav")
+    place.stop_at(Stage.UPLOADED)
+    (job_id,) = place.sandbox._service.jobs.tasks
+    place.sandbox._service.jobs.tasks[job_id].outcome = None  # the object is gone
+
+    failed = place.assess()["a.wav"]
+
+    assert isinstance(failed.error, AssessmentInterrupted)
+    assert isinstance(failed.error.__cause__, BadRequestError)
+    assert place.stages() == ["new"]
+    assert place.assess()["a.wav"].error is None
+    assert place.sent()["create"] == 2
+
+
+def test_running_job_whose_recording_is_gone(place: Place) -> None:
+    """One outcome, though its manifest still names it."""
+    place.add("a.wav")
+    manifest = place.folder / "all.csv"
+    manifest.write_text("path\na.wav\n")
+    place.stop_at(Stage.COMMITTED)
+    (place.folder / "a.wav").unlink()
+
+    assert place.assess(manifest)["a.wav"].error is None
+    assert place.stages() == ["finished"]
+
+
+def test_limits_are_asked_for_until_they_are_known(place: Place) -> None:
+    """Else one lost response would let every recording through that is too short."""
+    place.add("a.wav")
+    place.add("short.wav", content=recordings.wav(seconds=1))
+    place.sandbox.inject(faults.status(500, "APIGW.0601"), times=5)
+
+    outcomes = place.assess()
+
+    assert isinstance(outcomes["short.wav"].error, RecordingError)
+    assert outcomes["a.wav"].error is None
+
+
+def test_finding_recordings_can_be_cancelled(place: Place) -> None:
+    """However many there are."""
+
+    async def main() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task
+
+        def endless() -> Iterator[Found]:
+            for number in count():
+                yield Found(f"{number}.wav", f"{number}.wav")
+                if number == 1000:
+                    loop.call_soon_threadsafe(task.cancel)
+
+        async with place.studio() as studio:
+            async for _ in assess_many(studio, endless(), journal=place.journal):
+                pass
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("given", [3, None, b"a.wav", [None], [b"a.wav"], "", "a\0b", "x" * 300, "x" * 300 + "/*.wav"])
+def test_recordings_that_are_none(given: Any, place: Place) -> None:
+    place.add("a.wav")
+
+    with pytest.raises(ConfigurationError):
+        place.assess([None] if given is None else given)
+    assert not place.sandbox.exchanges
+
+
+@pytest.mark.parametrize("given", [3, None, b"a.journal", "a\0b", "", "."])
+def test_journal_that_is_none(given: Any, place: Place) -> None:
+    place.add("a.wav")
+    place.journal = given
+
+    with pytest.raises(JournalError):
+        place.assess()
+
+
+@pytest.mark.parametrize("path", ["x" * 300 + ".wav", "nowhere/a.wav", "all.csv/a.wav", "."])
+def test_manifest_with_a_path_that_cannot_be(path: str, place: Place) -> None:
+    """The others are assessed."""
+    place.add("a.wav")
+    manifest = place.folder / "all.csv"
+    manifest.write_text(f"path\na.wav\n{path}\n")
+
+    outcomes = place.assess(manifest)
+
+    assert outcomes.pop("a.wav").error is None
+    assert [type(outcome.error) for outcome in outcomes.values()] == [RecordingError]

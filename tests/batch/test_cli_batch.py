@@ -167,12 +167,17 @@ def test_shards_are_assessed_apart(folder: Path, sandbox: Sandbox, tmp_path: Pat
         (("a.wav", "--shard", "x"), "--shard must look like 1/4"),
         (("nowhere.wav", "--journal", "j"), "does not exist"),
         (("--journal", "j"), "give PATH, or --finish JOB_ID"),
-        (("a.wav", "--journal", "folder"), "cannot be used"),
+        (("a.wav", "--journal", "folder"), "must be a file, or not exist"),
+        (("", "--journal", "j"), "recordings must be paths"),
+        (("--finish", "x", "--journal", "j"), "--finish is for one job"),
+        (("a.wav", "--timeout", "0"), "timeout must be a number above 0"),
+        (("folder/a.wav", "a.wav", "--dry-run"), "there are several 'a.wav'"),
     ],
 )
 def test_wrong_use(arguments: tuple[str, ...], message: str, sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    (tmp_path / "a.wav").write_bytes(WAV)
+    for name in ("a.wav", "folder/a.wav"):
+        (tmp_path / name).write_bytes(WAV)
     command, environment = [COMMAND, "assess", *arguments], os.environ | sandbox.environment | {"COLUMNS": "200"}
 
     ended = subprocess.run(

@@ -75,6 +75,23 @@ def test_csv_has_all_columns_of_all_rows(journal: Path) -> None:
     assert (read[1]["room"], read[1]["snr_actual"]) == ("1", "")
 
 
+def test_csv_of_hostile_values(tmp_path: Path) -> None:
+    """A line break is no end of a row, two columns do not become one, and Excel runs no formula."""
+    columns = {"cr": "x\ry", "state": "1", "manifest_state": "2", "sum": "=1+1", "minus": "-3", "at": "@x"}
+    path = tmp_path / "a.journal"
+    with closing(Journal(path, "https://metastudio.example.com", "p")) as opened:
+        opened.claim(Found("a.wav", "", "CN", None, columns), "hash", 1, 1)
+    plain, for_excel = io.StringIO(newline=""), io.StringIO(newline="")
+    write_csv(path, plain)
+    write_csv(path, for_excel, for_excel=True)
+
+    (row,), (excel,) = (list(csv.DictReader(io.StringIO(each.getvalue(), newline=""))) for each in (plain, for_excel))
+
+    wanted = {"cr": "x\ry", "manifest_state": "1", "manifest_manifest_state": "2", "sum": "=1+1", "minus": "-3"}
+    assert row == row | wanted
+    assert (excel["sum"], excel["minus"], excel["at"]) == ("'=1+1", "-3", "'@x")
+
+
 def test_json_lines_are_the_rows(journal: Path) -> None:
     file = io.StringIO()
     write_json_lines(journal, file)

@@ -24,10 +24,10 @@ def paths(recordings: Any) -> list[str]:
 
 
 def test_folder_is_searched_at_any_depth(tmp_path: Path) -> None:
-    """Only audio, nothing hidden (as macOS leaves it on other disks), in an order that stays."""
+    """Only audio, nothing hidden (as macOS leaves it on other disks)."""
     make(tmp_path, "b/2.WAV", "b/1.mp3", "a.flac", "notes.txt", "all.zip", "b/._1.mp3", ".trash/c.wav")
 
-    assert paths(tmp_path) == ["a.flac", "b/1.mp3", "b/2.WAV"]
+    assert sorted(paths(tmp_path)) == ["a.flac", "b/1.mp3", "b/2.WAV"]
     assert all(Path(each.file).is_absolute() for each in find(tmp_path))
 
 
@@ -80,8 +80,12 @@ def test_json_lines_manifest_keeps_its_values(tmp_path: Path) -> None:
         ("a.jsonl", b'{"path": "a.wav"}\n[]\n', "line 2: no path"),
         ("a.jsonl", b"{\n", "line 1: no path"),
         ("a.jsonl", b'{"path": ""}\n', "line 1: no path"),
-        ("a.jsonl", b'{"path": "a.wav", "language": 3}\n', "must be strings"),
+        ("a.jsonl", b'{"path": "a.wav", "language": 3}\n', "line 1: language must be"),
         ("a.csv", b"path\n", "no recording in"),
+        ("a.jsonl", b'{"path": "\\ud800.wav"}\n', "line 1: "),
+        ("a.jsonl", b'{"path": "a\\u0000.wav"}\n', "line 1: no path"),
+        ("a.csv", "path,app_user_id\na.wav,用户\n".encode(), "line 2: app_user_id must be"),
+        ("a.jsonl", b"[" * 100_000 + b"\n", "line 1: no path"),
     ],
 )
 def test_malformed_manifest_names_the_line(name: str, content: bytes, message: str, tmp_path: Path) -> None:
@@ -101,6 +105,16 @@ def test_name_that_is_not_unicode(tmp_path: Path) -> None:
 
     assert found.path == "\\xff.wav"
     assert Path(found.file).exists()
+
+
+@pytest.mark.parametrize("pattern", ["recs", "recs/**/*.wav"])
+def test_links_to_folders_are_not_followed(pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that leads back would be gone through again and again, and each time be paid for."""
+    make(tmp_path, "recs/sub/a.wav")
+    (tmp_path / "recs" / "sub" / "back").symlink_to("..")
+    monkeypatch.chdir(tmp_path)
+
+    assert [Path(each.file).name for each in find(pattern)] == ["a.wav"]
 
 
 def test_shards_are_a_partition() -> None:

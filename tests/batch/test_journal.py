@@ -117,7 +117,7 @@ class TestPlan:
         resumed, others = list(journal.to_do())[:2], list(journal.to_do())[2:]
 
         assert [each.path for each in resumed] == ["uploaded", "committed"]
-        assert [each.path for each in others] == ["uploaded", "other"]
+        assert [each.path for each in others] == ["other", "uploaded"]
         assert all(isinstance(each, Row) and journal.is_resumed(each) for each in resumed)
 
     def test_same_file_twice_is_one_recording(self, journal: Journal) -> None:
@@ -126,7 +126,7 @@ class TestPlan:
     def test_two_files_of_the_same_name_are_an_error(self, journal: Journal) -> None:
         """Two folders as arguments, say: one would be taken for a new take of the other."""
         with pytest.raises(
-            ConfigurationError, match=r"the same name in the journal, 'ann.wav': give the folder above both"
+            ConfigurationError, match=r"would both be 'ann.wav' in the journal: give the folder above them"
         ):
             planned(journal, ANN, attrs.evolve(ANN, file="/other/ann.wav"))
 
@@ -152,7 +152,18 @@ class TestFile:
             [sys.executable, "-c", program, path, *SERVICE], capture_output=True, text=True, check=False, timeout=60
         )
 
-        assert "JournalError: another process uses the journal" in ended.stderr
+        assert "is in use: wait until that batch has ended" in ended.stderr
+
+    @pytest.mark.parametrize("through_a_link", [False, True])
+    def test_refusal_in_this_process_keeps_the_lock(self, through_a_link: bool, journal: Journal, path: Path) -> None:
+        """POSIX takes a file's locks away when its process closes it anywhere; and a link has the same lock."""
+        with pytest.raises(JournalError, match="is in use"):
+            Journal(path, *SERVICE)
+        if through_a_link:
+            path.with_name("link").symlink_to(path)
+            path = path.with_name("link")
+
+        self.test_second_process_is_refused(journal, path)
 
     def test_it_can_be_used_again_when_it_was_closed(self, path: Path) -> None:
         for _ in range(2):

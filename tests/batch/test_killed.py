@@ -17,61 +17,48 @@ import pytest
 
 from metastudio_batch import rows
 from metastudio_sandbox import Sandbox, recordings
-from metastudio_sandbox.jobs import Jobs
 
 BATCH = """
 import asyncio, os, resource, sys
 from metastudio import AsyncMetaStudio
-from metastudio_batch import assess_many
+from metastudio_batch import Batch
 
-async def main(folder, journal, rate):
+async def main(folder, journal, on_change=None):
     async with AsyncMetaStudio(timeout=5.0) as studio:
         for pace in studio.short_jobs.paces.values():
-            pace.rate, pace._interval = rate, 1 / rate
-        async for _ in assess_many(studio, folder, journal=journal):
+            pace.rate, pace._interval = 200.0, 0.005
+        async for _ in Batch(studio, folder, journal=journal, on_change=on_change).outcomes():
             pass
 """
 
-#: Forks a batch for each line, and kills it after so many seconds, unless it has ended.
+#: Forks a batch for each line, and kills it after so many changes, unless it has ended.
 FORKS = (
     BATCH
     + """
-import select, signal
+import signal
 for line in sys.stdin:
-    rate, seconds = map(float, line.split())
-    alive, held = os.pipe()
+    changes, held = os.pipe()
     child = os.fork()
     if not child:
-        asyncio.run(main(*sys.argv[1:], rate))
+        asyncio.run(main(*sys.argv[1:], lambda _: os.write(held, b".")))
         os._exit(0)
     os.close(held)
-    select.select([alive], [], [], seconds)  # readable when the child has ended
-    os.kill(child, signal.SIGKILL)
+    left = int(line)
+    while left and os.read(changes, 1):
+        left -= 1
+    if not left:
+        os.kill(child, signal.SIGKILL)
     print(os.waitpid(child, 0)[1], flush=True)
-    os.close(alive)
+    os.close(changes)
 """
 )
 FULL = (
     BATCH
     + """
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
-asyncio.run(main(*sys.argv[1:3], 1000.0))
+asyncio.run(main(*sys.argv[1:3]))
 """
 )
-
-
-@pytest.fixture
-def commits(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each job was committed, whatever was answered."""
-    seen: Counter[str] = Counter()
-    commit = Jobs.commit
-
-    def counted(self: Jobs, job_id: str) -> bool:
-        seen[job_id] += 1
-        return commit(self, job_id)
-
-    monkeypatch.setattr(Jobs, "commit", counted)
-    return seen
 
 
 @pytest.fixture
@@ -101,25 +88,25 @@ def stages(journal: Path) -> set[str]:
 def test_killed_at_random_moments(sandbox: Sandbox, commits: Counter[str], tmp_path: Path) -> None:
     """After 200 kills, each recording has one verdict, and no job was committed twice."""
     moments, met, killed = random.Random(1), Counter[str](), 0
-    folder, journal = make(tmp_path / "recordings", 500), tmp_path / "a.journal"
+    folder, journal = make(tmp_path / "recordings", 800), tmp_path / "a.journal"
     command = [sys.executable, "-c", FORKS, str(folder), str(journal)]
     pipe: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
     with subprocess.Popen(command, env=os.environ | sandbox.environment, **pipe) as process:
         assert process.stdin
         assert process.stdout
         for _ in range(200):
-            print(20.0, moments.uniform(0.05, 0.4), file=process.stdin)
+            print(moments.randrange(12), file=process.stdin)
             killed += int(process.stdout.readline()) == signal.SIGKILL
             met.update(stages(journal))
-        print(1000.0, 120.0, file=process.stdin)
+        print(-1, file=process.stdin)
         assert int(process.stdout.readline()) == 0
         process.stdin.close()
 
     assert killed == 200
     assert all(met[stage] >= 5 for stage in ("new", "created", "uploaded", "committed", "finished")), met
-    assert [row["state"] for row in rows(journal)] == ["SUCCEED"] * 500
+    assert [row["state"] for row in rows(journal)] == ["SUCCEED"] * 800
     assert set(commits.values()) == {1}
-    assert len(commits) == 500
+    assert len(commits) == 800
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs resource limits")

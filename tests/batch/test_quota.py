@@ -3,8 +3,10 @@
 import asyncio
 import os
 import random
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,53 @@ def test_slow_upload_holds_nobody_up(tmp_path: Path) -> None:
     assert len(others) == 99
     assert others[-1] < 45
     assert last > 5000
+
+
+def test_time_between_two_runs_is_not_learnt(tmp_path: Path) -> None:
+    """A job that was found finished after an hour in which nothing ran does not take an hour."""
+    service, journal, folder = Service(LARGE, duration=60.0), tmp_path / "a.journal", make(tmp_path / "recordings", 200)
+
+    class Stop(Exception):  # noqa: N818  # as if the process ended
+        pass
+
+    def stop(row: Row) -> None:
+        if row.stage == Stage.COMMITTED:
+            raise Stop
+
+    async def main(**options: Any) -> float:
+        started = asyncio.get_running_loop().time()
+        async with studio_at(service) as studio:
+            async for _ in Batch(studio, folder, journal=journal, **options).outcomes():
+                pass
+        return asyncio.get_running_loop().time() - started
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        with pytest.raises(Stop):
+            runner.run(main(on_change=stop))
+        with closing(sqlite3.connect(journal)) as connection, connection:
+            connection.execute("UPDATE recordings SET since = since - 3600")
+        runner.run(asyncio.sleep(3600))
+        assert runner.run(main()) < 1.05 * (20 + 66) + 5
+
+
+def test_first_jobs_that_take_long_hold_nobody_up(tmp_path: Path) -> None:
+    """Others are polled as well to find out how long a job takes."""
+    service = Service(LARGE, duration=60.0)
+
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        async with studio_at(service) as studio:
+            folder, started = make(tmp_path / "recordings", 200), loop.time()
+            loop.call_later(2, service.ends.update, dict.fromkeys(("job-1", "job-2", "job-3"), 1e6))
+            outcomes = assess_many(studio, folder, journal=tmp_path / "a.journal", timeout=3600)
+            return [loop.time() - started async for _ in outcomes]
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        ended = runner.run(main())
+
+    assert ended[0] < 250
+    assert ended[196] < 300
+    assert len(ended) == 200
 
 
 PEAK = """
