@@ -51,8 +51,12 @@ class AkSkAuth(SteppedAuth):
         *,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        if not isinstance(credentials, Credentials):
+        if callable(credentials):
             validation.function("credentials", credentials, "a Credentials(ak, sk) or a function that returns one")
+        elif not isinstance(credentials, Credentials):
+            kind = type(credentials)
+            del credentials  # it may hold a secret, which a traceback with locals would show
+            raise ConfigurationError(f"credentials must be a Credentials or a function that returns one, not {kind}")
         self._credentials = credentials
         self._project_id = None if project_id is None else validation.path_id("project_id", project_id)
         self._now = now

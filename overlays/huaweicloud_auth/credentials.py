@@ -1,7 +1,7 @@
 """Access keys, as values that do not show themselves."""
 
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
 import attrs
 
@@ -12,12 +12,21 @@ T = TypeVar("T")
 
 
 class Secret(str):
-    """A string that does not show itself in `repr`, and so not in tracebacks with locals, containers and their logs."""
+    """A string that does not show itself, nor a part of it, in `repr`, f-strings, tracebacks with locals and logs.
+
+    `str(secret)` is the string itself.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "'***'"
+
+    def __format__(self, _: str) -> str:
+        return "***"
+
+    def __getitem__(self, key: SupportsIndex | slice) -> "Secret":
+        return Secret(super().__getitem__(key))  # rich and structlog cut before they call repr
 
 
 @attrs.frozen
@@ -39,13 +48,18 @@ class Credentials:
 
     def __init__(self, ak: str, sk: str, security_token: str | None = None) -> None:
         # Wrapped and stored before anything can raise: a traceback that prints locals then shows `self`, and no secret.
-        sk = Secret(sk) if isinstance(sk, str) else sk
-        security_token = Secret(security_token) if isinstance(security_token, str) else security_token
+        sk = hidden(sk)
+        security_token = None if security_token is None else hidden(security_token)
         self.__attrs_init__(ak, sk, security_token)  # type: ignore[attr-defined]  # attrs makes it; mypy does not know
         validation.header_value("the AK", ak)
         validation.header_value("the SK", sk)
         if security_token is not None:
             validation.header_value("the security token", security_token)
+
+
+def hidden(value: Any) -> Any:
+    """Return a string as a `Secret`; of anything else its type, for the error that follows: it may be a secret too."""
+    return Secret(value) if isinstance(value, str) else type(value)
 
 
 def call_source(name: str, source: Callable[[], T]) -> T:

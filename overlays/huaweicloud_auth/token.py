@@ -29,8 +29,11 @@ class TokenAuth(SteppedAuth):
         if isinstance(token, str):
             token = Secret(token)
             validation.header_value("the token", token)
-        else:
+        elif callable(token):
             validation.function("token", token, "a string or a function that returns one")
+        else:
+            token = type(token)  # it may be one in bytes, which a traceback with locals would show
+            raise ConfigurationError(f"token must be a string or a function that returns one, not {token}")
         self._token = token
 
     def _steps(self, request: httpx.Request) -> Steps:

@@ -17,6 +17,9 @@ except ModuleNotFoundError as error:
 
 from yarl import URL  # aiohttp's own
 
+from . import validation
+from .connecting import checked_verify, context
+
 # The first that fits.
 _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
@@ -35,11 +38,14 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     Args:
         verify: As in httpx.
         limit: The number of connections.
+
+    Raises:
+        ConfigurationError: An argument is malformed, or the environment names authorities that cannot be read.
     """
 
     def __init__(self, *, verify: ssl.SSLContext | bool = True, limit: int = 100) -> None:
-        self._ssl = httpx.create_ssl_context() if verify is True else verify
-        self._limit = limit
+        self._ssl = context(verify) if verify is True else checked_verify(verify)
+        self._limit = validation.count("limit", limit, 1)
         self._session: aiohttp.ClientSession | None = None  # made on the event loop that it belongs to
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -7,9 +7,10 @@ from typing import Final, cast
 
 import httpx
 
+from . import deadline
+
 #: A job is a kilobyte.
 MAX_BYTES: Final = 8 * 1024 * 1024
-LATE: Final = "the response was not complete when the time was up"
 
 _ENCODINGS: Final = {"gzip", "x-gzip", "deflate"}
 
@@ -28,6 +29,7 @@ class Bounded(httpx.BaseTransport):
         """Send `request`; raises httpx's errors, also while the body is read."""
         if self._process != os.getpid():
             self._transport, self._process = self._new(), os.getpid()
+        deadline.limit(request)
         return _bounded(request, self._transport.handle_request(request))
 
     def close(self) -> None:
@@ -48,12 +50,6 @@ class AsyncBounded(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
-
-
-def seconds_left(request: httpx.Request) -> float | None:
-    """Return what is left for the call; None for a request that is not one of a call."""
-    left: Callable[[], float] | None = request.extensions.get("seconds_left")
-    return None if left is None else left()
 
 
 def _bounded(request: httpx.Request, response: httpx.Response) -> httpx.Response:
@@ -83,9 +79,9 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield self._next(part)
 
     def _next(self, part: bytes) -> bytes:
-        left = seconds_left(self._request)
+        left = deadline.seconds_left(self._request)
         if left is not None and left <= 0:
-            raise httpx.ReadTimeout(LATE)
+            raise httpx.ReadTimeout(deadline.LATE)
         self._sent += len(part)
         part = self._plain(part)
         self._decoded += len(part)

@@ -1,6 +1,6 @@
 """`MetaStudio` and `AsyncMetaStudio`: where the configuration is validated and the resources hang."""
 
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import httpx
 
@@ -8,23 +8,23 @@ from huaweicloud_auth import Secret
 from huaweicloud_auth.credentials import CredentialsSource
 from metastudio_client import Client
 
-from . import validation
+from . import deadline, validation
 from ._version import __version__
 from .async_short_jobs import AsyncShortJobs
 from .asyncio_transport import AsyncioTransport
 from .bounded import AsyncBounded, Bounded
 from .calls import AsyncCaller, Caller
-from .configuration import Region, find_auth, find_endpoint, find_project_id
+from .configuration import Region, find_auth, find_endpoint, find_project_id, wrong_identity
+from .connecting import Proxy, Verify, check_proxy, checked_timeout, checked_verify, context
 from .errors import ConfigurationError
 from .http_clients import AsyncClient, SyncClient
 from .pace import paces
 from .proxies import environment_proxy
 from .short_jobs import ShortJobs
-from .upload import AsyncUploader, Proxy, Uploader, Verify
+from .upload import AsyncUploader, Uploader
 
 # A response is about a kilobyte: not worth compressing.
 _HEADERS: Final = {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"}
-_SETTINGS: Final = "arguments verify and proxy; HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR"
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
 
@@ -34,6 +34,7 @@ class _Studio(Generic[TransportT]):
     client: Client
     endpoint: str
     app_user_id: str | None
+    _kind_of_transport: type[Any]
     project_id: str
 
     def __init__(
@@ -75,6 +76,9 @@ class _Studio(Generic[TransportT]):
         Raises:
             ConfigurationError: Something is missing or malformed.
         """
+        if wrong := wrong_identity(credentials, auth):
+            credentials = auth = None  # nothing of them in a traceback with locals
+            raise ConfigurationError(wrong)
         self.endpoint = base_url = find_endpoint(region, endpoint)
         if proxy is not None and transport is not None:
             raise ConfigurationError("give proxy or transport, not both: the transport decides on proxies")
@@ -83,22 +87,22 @@ class _Studio(Generic[TransportT]):
         retries = validation.count("max_retries", max_retries)
         self._limits = retries, validation.number("total_timeout", total_timeout)
         self._auth = find_auth(credentials, auth, self.project_id)
-        if not isinstance(timeout, httpx.Timeout):
-            timeout = httpx.Timeout(validation.number("timeout", timeout))
-        self._timeout = timeout
+        self._timeout = checked_timeout(timeout)
         self._paces = paces(base_url, validation.share("quota_share", quota_share))
         self.client = Client(base_url)
         proxy = Secret(proxy) if isinstance(proxy, str) else proxy or environment_proxy(httpx.URL(base_url))
+        check_proxy(proxy)
+        if transport is not None and not isinstance(transport, self._kind_of_transport):
+            raise ConfigurationError(f"transport must be a {self._kind_of_transport.__name__}, not {type(transport)}")
+        verify = checked_verify(verify) if transport else context(verify)
         self._connect(base_url, verify, proxy, transport)
 
     def _connect(self, base_url: str, verify: Verify, proxy: Proxy, transport: TransportT | None) -> None:
         try:
             self._open(base_url, verify, proxy, transport)
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-            what = f"a proxy, or what TLS is to be verified with, cannot be used ({_SETTINGS})"
-            # What is wrong with a URL is not quoted: it may hold a password, wherever that begins and ends.
             reason = f": {error}" if isinstance(error, ImportError | OSError) else ""
-            failure = ConfigurationError(f"{what}: {type(error).__name__}{reason}")
+            failure = ConfigurationError(f"the proxy or the transport cannot be used: {type(error).__name__}{reason}")
         else:
             return
         raise failure  # outside the except block: httpx's own traceback has the URL, and in it perhaps a password
@@ -111,12 +115,12 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
     """A client for threads. Use it in a `with` block, or close it."""
 
     short_jobs: ShortJobs
+    _kind_of_transport = httpx.BaseTransport
 
     def _open(self, base_url: str, verify: Verify, proxy: Proxy, transport: httpx.BaseTransport | None) -> None:
         def given() -> httpx.BaseTransport:
-            return transport or httpx.HTTPTransport(verify=context, proxy=proxy)
+            return transport or deadline.transport(verify, proxy)
 
-        context = False if transport else httpx.create_ssl_context(verify)
         self._http = SyncClient(
             base_url=base_url, auth=self._auth, headers=_HEADERS, timeout=self._timeout, transport=Bounded(given)
         )
@@ -141,6 +145,7 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
     """A client for asyncio. Use it in an `async with` block, or close it."""
 
     short_jobs: AsyncShortJobs
+    _kind_of_transport = httpx.AsyncBaseTransport
 
     def _open(self, base_url: str, verify: Verify, proxy: Proxy, transport: httpx.AsyncBaseTransport | None) -> None:
         bounded = AsyncBounded(transport or AsyncioTransport(verify, proxy))

@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias, get_args
 
 import httpx
 
-from huaweicloud_auth import AkSkAuth, TokenAuth, sources
+from huaweicloud_auth import AkSkAuth, Credentials, TokenAuth, sources
 from huaweicloud_auth.credentials import CredentialsSource
 
 from . import validation
@@ -43,13 +43,20 @@ def find_project_id(project_id: str | None) -> str:
     return validation.path_id("project_id", value)
 
 
+def wrong_identity(credentials: object, auth: object) -> str | None:
+    """Say what is wrong with the arguments; their values are not shown, since they may be secrets."""
+    if credentials is not None and auth is not None:
+        return "give credentials or auth, not both"
+    if auth is not None and not isinstance(auth, httpx.Auth):
+        return f"auth must be an AkSkAuth, a TokenAuth or another httpx.Auth, not {type(auth)}"
+    if credentials is not None and not isinstance(credentials, Credentials) and not callable(credentials):
+        return f"credentials must be a Credentials(ak, sk) or a function that returns one, not {type(credentials)}"
+    return None
+
+
 def find_auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, project_id: str) -> httpx.Auth:
     """Return what authenticates: the arguments, else what the environment or the profile file has."""
-    if credentials is not None and auth is not None:
-        raise ConfigurationError("give credentials or auth, not both")
     if auth is not None:
-        if not isinstance(auth, httpx.Auth):
-            raise ConfigurationError("auth must be an AkSkAuth, a TokenAuth or another httpx.Auth")
         return auth
     if credentials is not None:
         return AkSkAuth(credentials, project_id)

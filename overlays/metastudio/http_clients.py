@@ -7,10 +7,11 @@ response hook: httpx runs hooks before the auth flow has seen the response.
 import asyncio
 import logging
 import ssl
+import traceback
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -18,8 +19,12 @@ from huaweicloud_auth import KeyRefused
 from huaweicloud_auth.errors import printable
 
 from . import errors
-from .bounded import LATE, seconds_left
+from .deadline import LATE, seconds_left
 from .log import log
+
+#: The contract's deepest response has four.
+MAX_DEPTH: Final = 50
+_OF_AN_ERROR: Final = {"error_code", "error_msg", "request_id"}
 
 
 class _NoCookies(httpx.Cookies):
@@ -47,6 +52,9 @@ class SyncClient(httpx.Client):
             response = super().send(request, **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             failure = failure_of(request, error, started)
+        except BaseException as error:
+            forget_locals(error)
+            raise
         else:
             return _checked(request, response, started)
         raise failure  # outside the except block: httpx's own traceback, with its headers, is not dragged along
@@ -75,8 +83,8 @@ class AsyncClient(httpx.AsyncClient):
                 response = await super().send(request, **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             failure = failure_of(request, error, started)
-        except asyncio.CancelledError as error:
-            error.__traceback__ = None  # in httpx's own there is what was being written, with its headers
+        except BaseException as error:
+            forget_locals(error)
             raise
         else:
             return _checked(request, response, started)
@@ -102,9 +110,29 @@ def _checked(request: httpx.Request, response: httpx.Response, started: float) -
         raise errors.validation_error(response, "the response is not JSON") from None
     except RecursionError:
         raise errors.validation_error(response, "the response is nested too deeply") from None
-    if not isinstance(payload, dict):
-        raise errors.validation_error(response, "the response is not a JSON object")
+    if reason := _unusable(payload, response.content):
+        raise errors.validation_error(response, reason)
     return response
+
+
+def _unusable(payload: object, body: bytes) -> str | None:
+    """Say what is wrong with a response's JSON, whatever the operation is."""
+    if not isinstance(payload, dict):
+        return "the response is not a JSON object"
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and not _is_within(payload, MAX_DEPTH):
+        return "the response is nested too deeply"
+    code = payload.get("error_code")
+    if isinstance(code, str) and code and payload.keys() <= _OF_AN_ERROR:
+        return f"the response is an error, {printable(code, 80)}, with a status of success"
+    return None
+
+
+def _is_within(value: object, depth: int) -> bool:
+    """Tell whether arrays and objects are nested no deeper: what reads a response afterwards is recursive."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_is_within(each, depth - 1) for each in inner)
 
 
 def failure_of(request: httpx.Request, error: Exception, started: float) -> errors.MetaStudioError:
@@ -121,6 +149,12 @@ def failure_of(request: httpx.Request, error: Exception, started: float) -> erro
     failure.__cause__ = type(error)(str(error)) if untrusted is None else ssl.SSLCertVerificationError(str(untrusted))
     _debug(request, str(failure), started)
     return failure
+
+
+def forget_locals(error: BaseException) -> None:
+    """Clear the variables in the traceback of an exception from outside: in httpx's frames there are headers."""
+    for each in _chain(error):
+        traceback.clear_frames(each.__traceback__)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

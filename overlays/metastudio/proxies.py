@@ -19,7 +19,7 @@ def environment_proxy(endpoint: httpx.URL) -> Secret | None:
         return None
     if any(_covers(entry.strip().lower(), endpoint) for entry in proxies.get("no", "").split(",")):
         return None
-    return Secret(proxy if "://" in proxy else f"http://{proxy}")  # it may hold a password
+    return Secret(proxy if "://" in proxy else "http://" + proxy)  # it may hold a password
 
 
 def _covers(entry: str, endpoint: httpx.URL) -> bool:

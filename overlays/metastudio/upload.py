@@ -2,82 +2,27 @@
 
 import asyncio
 import random
-import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeAlias
 
 import attrs
 import httpx
 
 from huaweicloud_auth import Secret
-from huaweicloud_auth.validation import is_loopback
 
+from . import deadline
 from .asyncio_transport import AsyncioTransport
 from .bounded import AsyncBounded, Bounded
-from .errors import ConfigurationError, MetaStudioError
-from .http_clients import failure_of
+from .connecting import Proxy, Verify, check_proxy, context
+from .errors import MetaStudioError
+from .http_clients import failure_of, forget_locals
 from .journey_errors import UploadError, upload_error
 from .log import log
 from .proxies import environment_proxy
 from .retries import backoff, may_repeat
-from .upload_body import Body, OnProgress, counted, in_threads
-
-Verify: TypeAlias = ssl.SSLContext | bool
-Proxy: TypeAlias = str | httpx.Proxy | None
-
-#: For each phase; there is no limit for all of them, since 100 MB at 2 Mbit/s take 400 seconds.
-TIMEOUT: Final = httpx.Timeout(60.0, connect=30.0)
-
-
-class Target:
-    """Where an upload goes; the query of its URL is a secret, and shown nowhere.
-
-    Raises:
-        ConfigurationError: It is neither https nor on loopback.
-    """
-
-    def __init__(self, url: Secret) -> None:
-        if problem := _problem(_parsed(url)):
-            raise ConfigurationError(f"the upload URL {problem}")
-        self._url, self._path_and_query = _parsed(url).copy_with(query=None), Secret(_parsed(url).raw_path.decode())
-        self.endpoint = f"{self._url.scheme}://{self._url.netloc.decode()}"
-
-    def request(self, size: int, content: Iterator[bytes] | AsyncIterator[bytes]) -> httpx.Request:
-        """Return a request with exactly the headers that the URL's signature covers, and those that HTTP needs."""
-        headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
-        # The URL in logs and spans has no query; the target on the wire has it.
-        extensions = {"target": self._path_and_query.encode(), "timeout": TIMEOUT.as_dict()}
-        return httpx.Request("PUT", self._url, headers=headers, content=content, extensions=extensions)
-
-
-def _problem(url: httpx.URL) -> str | None:
-    if url.scheme not in {"http", "https"} or not url.host:
-        return "must be the one that create() returned: https://…"
-    if url.scheme == "http" and not is_loopback(url.host):
-        return "is plain http, which would show the recording to the network: use https"
-    return None
-
-
-def expires(url: str) -> datetime | None:
-    """Return the end of an upload URL's life; None where it cannot be read from it."""
-    query = {name.lower(): value for name, value in httpx.QueryParams(_parsed(url).query.decode("ascii")).items()}
-    try:
-        if "expires" in query:
-            return datetime.fromtimestamp(int(query["expires"]), UTC)
-        signer = "x-obs" if "x-obs-date" in query else "x-amz"
-        start = datetime.strptime(query[f"{signer}-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return start + timedelta(seconds=int(query[f"{signer}-expires"]))
-    except (KeyError, ValueError, OverflowError, OSError):
-        return None
-
-
-def _parsed(url: str) -> httpx.URL:
-    try:
-        return httpx.URL(url)
-    except (httpx.InvalidURL, TypeError):
-        return httpx.URL()
+from .upload_body import Body, OnProgress, ResponseTime, counted, in_threads
+from .upload_target import Target, expires
 
 
 @attrs.define(eq=False, repr=False)
@@ -125,22 +70,28 @@ class Uploader:
             self.sleep(delay)
 
     def _put(self, target: Target, body: Body, on_progress: OnProgress | None) -> None:
-        request, started = target.request(body.size, counted(body, on_progress)), time.perf_counter()
+        limit, started = ResponseTime(), time.perf_counter()
+        pieces = limit.after(counted(body, on_progress))
+        request = target.request(body.size, pieces, seconds_left=limit.seconds_left)
         failure: MetaStudioError | None = None
         try:
             response = self._client(target.endpoint).send(request)
         except (httpx.HTTPError, OSError) as error:
             failure = failure_of(request, error, started)
+        except BaseException as error:
+            forget_locals(error)  # httpcore's frames have the target
+            raise
         else:
             failure = None if response.is_success else upload_error(response)
         if failure is not None:
-            raise failure  # outside the except block: httpcore's own traceback has the target
+            raise failure  # outside the except block, for the same reason
 
     def _client(self, endpoint: str) -> httpx.Client:
         if endpoint not in self._clients:
             proxy = self.proxy or environment_proxy(httpx.URL(endpoint))
-            context = httpx.create_ssl_context(self.verify)
-            transport = Bounded(lambda: httpx.HTTPTransport(verify=context, proxy=proxy))
+            check_proxy(proxy)
+            verify = context(self.verify)
+            transport = Bounded(lambda: deadline.transport(verify, proxy))
             self._clients[endpoint] = httpx.Client(transport=transport, trust_env=False)
         return self._clients[endpoint]
 
@@ -171,15 +122,16 @@ class AsyncUploader:
             await self.sleep(delay)
 
     async def _put(self, target: Target, body: Body, on_progress: OnProgress | None) -> None:
-        pieces = in_threads(counted(body, on_progress))
-        request, started = target.request(body.size, pieces), time.perf_counter()
+        limit, started = asyncio.timeout(None), time.perf_counter()
+        request = target.request(body.size, in_threads(counted(body, on_progress), limit))
         failure: MetaStudioError | None = None
         try:
-            response = await self._client(target.endpoint).send(request)
+            async with limit:
+                response = await self._client(target.endpoint).send(request)
         except (httpx.HTTPError, OSError) as error:
             failure = failure_of(request, error, started)
-        except asyncio.CancelledError as error:
-            error.__traceback__ = None  # in httpcore's own there is the target
+        except BaseException as error:
+            forget_locals(error)
             raise
         else:
             failure = None if response.is_success else upload_error(response)
@@ -189,7 +141,8 @@ class AsyncUploader:
     def _client(self, endpoint: str) -> httpx.AsyncClient:
         if endpoint not in self._clients:
             proxy = self.proxy or environment_proxy(httpx.URL(endpoint))
-            transport = AsyncBounded(AsyncioTransport(self.verify, proxy))
+            check_proxy(proxy)
+            transport = AsyncBounded(AsyncioTransport(context(self.verify), proxy))
             self._clients[endpoint] = httpx.AsyncClient(transport=transport, trust_env=False)
         return self._clients[endpoint]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ OnProgress: TypeAlias = Callable[[int, int], object]
 #: A path, or an open binary file.
 Source: TypeAlias = str | os.PathLike[str] | BinaryIO
 
+#: For all of the response, whatever comes before it.
+RESPONSE_SECONDS: Final = 120.0
 _PIECE: Final = 1024 * 1024
 
 
@@ -79,10 +82,30 @@ def counted(body: Body, on_progress: OnProgress | None) -> Iterator[bytes]:
         tell(sent, body.size)
 
 
-async def in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield what an iterator yields, each piece read in a thread: the event loop does not wait for the disk."""
+class ResponseTime:
+    """The time for the response to an upload: it begins when the body has been sent."""
+
+    def __init__(self) -> None:
+        self._ends: float | None = None
+
+    def after(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the pieces of the body; the time begins with their end."""
+        yield from pieces
+        self._ends = time.monotonic() + RESPONSE_SECONDS
+
+    def seconds_left(self) -> float:
+        """Return what is left of it."""
+        return RESPONSE_SECONDS if self._ends is None else self._ends - time.monotonic()
+
+
+async def in_threads(pieces: Iterator[bytes], limit: asyncio.Timeout) -> AsyncIterator[bytes]:
+    """Yield what an iterator yields, each piece read in a thread: the event loop does not wait for the disk.
+
+    After the last one, let `limit` count the time for the response.
+    """
     while piece := await asyncio.to_thread(next, pieces, b""):
         yield piece
+    limit.reschedule(asyncio.get_running_loop().time() + RESPONSE_SECONDS)
 
 
 def _nobody(_sent: int, _total: int) -> None:

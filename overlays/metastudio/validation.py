@@ -94,5 +94,5 @@ def _is_address(url: httpx.URL) -> bool:
 
 
 def _shown(url: object) -> str:
-    # A malformed URL may still hold a password before its @.
-    return printable(repr(re.sub(r"[^/]*@", "…@", url) if isinstance(url, str) else url), 80)
+    # A malformed URL may still hold a password before its last @.
+    return printable(repr(re.sub(r"(?s).*@", "…@", url) if isinstance(url, str) else type(url)), 80)

@@ -2,11 +2,13 @@
 
 import asyncio
 import gzip
+import io
 import json
 import pickle
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -29,6 +31,7 @@ from metastudio import (
     RateLimitError,
 )
 from raw_server import RawServer
+from virtual_time import Clock
 
 JOB = b'{"job_id": "j", "state": "WAITING"}'
 
@@ -135,6 +138,8 @@ def test_a_wrong_shape_keeps_the_body(
         (b"<html>", "the response is not JSON"),
         (b"[" * 200_000, "the response is nested too deeply"),
         (b'{"a": ' + b"[" * 2000 + b"null" + b"]" * 2000 + b"}", "the response is nested too deeply"),
+        (b'{"a": ' + b'[{"a": ' * 25 + b"1" + b"}]" * 25 + b"}", "the response is nested too deeply"),
+        (b'{"error_code": "MSS.1", "error_msg": "no"}', "the response is an error, MSS.1, with a status of success"),
         (b"[]", "the response is not a JSON object"),
         (b'{"assess_result": "excellent"}', "the response does not have the shape of the contract"),
     ],
@@ -534,3 +539,56 @@ def test_response_about_another_job_is_invalid(
     with pytest.raises(APIResponseValidationError, match="the response is about another job"):
         session.show("j")
     assert session.show("aBc").state == "SUCCEED"
+
+
+def test_response_that_is_deep_enough(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    """Fifty levels, and a field that is called error_code beside others, are no reason to lose a verdict."""
+    deep = b"[" * 49 + b"1" + b"]" * 49
+    server.answer(b'{"state": "SUCCEED", "error_code": "0", "news": ' + deep + b"}")
+
+    assert connect(**raw_options).show("j").state == "SUCCEED"
+
+
+def interim(clock: Clock) -> Iterator[bytes]:
+    while True:
+        clock.now += 1
+        yield b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+
+def lines(clock: Clock) -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\n"
+    while True:
+        clock.now += 1
+        yield b"X: a\r\n"
+
+
+def trailers(clock: Clock) -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    while True:
+        clock.now += 1
+        yield b"X: a\r\n"
+
+
+@pytest.mark.parametrize("endless", [interim, lines, trailers])
+def test_response_without_end(
+    endless: Callable[[Clock], Iterator[bytes]], server: RawServer, raw_options: dict[str, Any]
+) -> None:
+    """For threads: each read ends at the call's deadline. (asyncio has one for the whole call.)"""
+    clock = Clock()
+    with MetaStudio(**raw_options, total_timeout=20) as studio:
+        studio.short_jobs._caller.clock = clock
+        server.answers.append(endless(clock))
+        with pytest.raises(APITimeoutError):
+            studio.short_jobs.show("j")
+
+
+def test_upload_whose_response_has_no_end(
+    server: RawServer, raw_options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its body may take its time; its response may not."""
+    clock = Clock()
+    monkeypatch.setattr("metastudio.upload_body.time", SimpleNamespace(monotonic=clock))
+    with MetaStudio(**raw_options) as studio:
+        server.answers.append(interim(clock))
+        with pytest.raises(APITimeoutError):
+            studio.short_jobs.upload(f"{server.url}/a.zip?Signature=x", io.BytesIO(b"PK"))

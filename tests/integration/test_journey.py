@@ -20,7 +20,7 @@ from metastudio import (
     RecordingLimits,
     UploadError,
 )
-from metastudio.upload import expires
+from metastudio.upload_target import expires
 from raw_server import RawServer
 
 PATH = "/v1/p/voice-training-manage/user/short-jobs"

@@ -9,14 +9,24 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 from traceback import TracebackException
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
+from httpcore._backends.anyio import AnyIOStream
+from httpcore._backends.sync import SyncStream
 
 from conftest import Connect
 from leaks import shown
-from metastudio import AkSkAuth, AsyncMetaStudio, Credentials, MetaStudio, MetaStudioError, TokenAuth
+from metastudio import (
+    AkSkAuth,
+    AsyncMetaStudio,
+    ConfigurationError,
+    Credentials,
+    MetaStudio,
+    MetaStudioError,
+    TokenAuth,
+)
 from metastudio.aiohttp_transport import AiohttpTransport
 from raw_server import RawServer
 
@@ -111,6 +121,82 @@ def test_a_malformed_secret(arguments: tuple[str, ...]) -> None:
     inside = [frame for frame in trace.stack if Path(frame.filename) != Path(__file__)]
     assert inside
     assert "secret" not in repr([frame.locals for frame in inside])
+
+
+THERE: Final[dict[str, Any]] = {"region": "cn-north-4", "project_id": "p"}
+
+
+def pair(secret: str) -> Any:
+    return "AK", secret
+
+
+def own_frames(error: BaseException) -> str:
+    """Return the variables in the frames of an error that are not this file's."""
+    trace = TracebackException.from_exception(error, capture_locals=True)
+    return repr([frame.locals for frame in trace.stack if Path(frame.filename) != Path(__file__)])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda secret: Credentials("AK", secret.encode()),
+        lambda secret: Credentials("AK", "SK", secret.encode()),
+        lambda secret: TokenAuth(secret.encode()),
+        lambda secret: AkSkAuth(pair(secret)),
+        lambda secret: MetaStudio(region="cn-north-4", project_id="p", auth=pair(secret)),
+        lambda secret: MetaStudio(region="cn-north-4", project_id="p", auth=secret),
+        lambda secret: MetaStudio(region="cn-north-4", project_id="p", credentials=pair(secret)),
+        lambda secret: MetaStudio(
+            region="cn-north-4", project_id="p", auth=user_token(), proxy=f"http://u:{secret}/x@h"
+        ),
+        lambda secret: MetaStudio(region="cn-north-4", project_id="p", auth=user_token(), proxy=f"u:{secret}@h:99999"),
+    ],
+)
+def test_an_argument_of_the_wrong_kind(make: Callable[[str], object]) -> None:
+    """Neither its error nor a traceback with locals shows it: it may be a secret, or hold one."""
+    with pytest.raises(ConfigurationError) as caught:
+        make("the-secret-in-it")
+
+    assert "the-secret-in-it" not in str(caught.value)
+    assert "the-secret-in-it" not in own_frames(caught.value)
+
+
+def test_a_malformed_endpoint() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        MetaStudio(endpoint="https://user:the-secret/in-it@host", project_id="p", auth=user_token())
+
+    assert "the-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("make_auth", [key_pair, user_token])
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, type("SoftTimeLimitExceeded", (Exception,), {})])
+@pytest.mark.parametrize("stream", [SyncStream, AnyIOStream])
+def test_an_interrupt_while_a_request_is_written(
+    server: RawServer,
+    make_auth: Callable[[], httpx.Auth],
+    interrupt: type[BaseException],
+    stream: type,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes from outside, in the middle of httpx's frames, which have the headers."""
+
+    def write(*_: object, **__: object) -> None:
+        raise interrupt
+
+    async def with_asyncio() -> None:
+        async with AsyncMetaStudio(endpoint=server.url, project_id="p", auth=make_auth()) as studio:
+            await studio.short_jobs.show("j")
+
+    def with_threads() -> None:
+        with MetaStudio(endpoint=server.url, project_id="p", auth=make_auth()) as studio:
+            studio.short_jobs.show("j")
+
+    show = with_threads if stream is SyncStream else lambda: asyncio.run(with_asyncio())
+    monkeypatch.setattr(stream, "write", write)
+    with pytest.raises(interrupt) as caught:
+        show()
+
+    assert not [secret for secret in SECRETS if secret in own_frames(caught.value)]
 
 
 def test_a_redirect_is_not_followed_to_another_host(connect: Connect, server: RawServer) -> None:

@@ -1,6 +1,7 @@
 """What is missing or malformed is said in the constructor or before the call goes out, with what to set."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from metastudio import (
     MetaStudioError,
     TokenAuth,
 )
+from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio.proxies import environment_proxy
 
 GOOD: dict[str, Any] = {"region": "cn-north-4", "project_id": "p", "credentials": Credentials("AK", "SK")}
@@ -49,7 +51,7 @@ def base_url(studio: MetaStudio | AsyncMetaStudio) -> str:
         ({"app_user_id": "用户"}, "app_user_id must be printable ASCII"),
         ({"app_user_id": "a\r\nX-Evil: 1"}, "app_user_id must be printable ASCII"),
         ({"app_user_id": ""}, "app_user_id must be printable ASCII"),
-        ({"proxy": "proxy.example.com:3128"}, "proxy, or what TLS is to be verified with, cannot be used"),
+        ({"proxy": "proxy.example.com:3128"}, "a proxy must look like http://host:port"),
         ({"timeout": 0}, "timeout must be"),
         ({"timeout": -1.0}, "timeout must be a number above 0 and at most 1000000000, not -1.0"),
         ({"timeout": float("nan")}, "timeout must be"),
@@ -73,10 +75,10 @@ def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], ch
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("HTTPS_PROXY", "foo://user:hunter2@127.0.0.1", "ValueError"),
-        ("HTTPS_PROXY", "http://user:hunter2@127.0.0.1:port", "InvalidURL"),
+        ("HTTPS_PROXY", "foo://user:hunter2@127.0.0.1", "a proxy must look like"),
+        ("HTTPS_PROXY", "http://user:hunter2@127.0.0.1:port", "a proxy must look like"),
         ("ALL_PROXY", "socks5://127.0.0.1:1", "ImportError: "),
-        ("SSL_CERT_FILE", "/nowhere.pem", "FileNotFoundError: "),
+        ("SSL_CERT_FILE", "/nowhere.pem", "SSL_CERT_DIR): FileNotFoundError: "),
     ],
 )
 def test_what_httpx_cannot_use_is_said(
@@ -84,7 +86,7 @@ def test_what_httpx_cannot_use_is_said(
 ) -> None:
     monkeypatch.setenv(name, value)
 
-    with pytest.raises(ConfigurationError, match=re.escape(f"SSL_CERT_DIR): {message}")) as caught:
+    with pytest.raises(ConfigurationError, match=re.escape(message)) as caught:
         studio(**GOOD)
 
     assert "hunter2" not in shown(caught.value)
@@ -315,3 +317,65 @@ def test_no_proxy(endpoint: str, no_proxy: str, is_exempt: bool, monkeypatch: py
     monkeypatch.setenv("NO_PROXY", no_proxy)
 
     assert (environment_proxy(httpx.URL(endpoint)) is None) is is_exempt
+
+
+@pytest.mark.parametrize("client", [MetaStudio, AsyncMetaStudio])
+@pytest.mark.parametrize(
+    "proxy", ["http://h:99999", "http://h:0", "h:99999", "http://h:port", "ftp://h:1", "http://", "http://[::1", "h:-1"]
+)
+@pytest.mark.parametrize("variable", [None, "HTTPS_PROXY", "ALL_PROXY"])
+def test_a_proxy_that_cannot_be(
+    client: type[Any], proxy: str, variable: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable:
+        monkeypatch.setenv(variable, proxy)
+
+    with pytest.raises(ConfigurationError, match="a proxy must look like"):
+        client(region="cn-north-4", project_id="p", auth=TokenAuth("t"), proxy=None if variable else proxy)
+
+
+@pytest.mark.parametrize("client", [MetaStudio, AsyncMetaStudio])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": float("nan")},
+        {"timeout": -1},
+        {"timeout": httpx.Timeout(-1)},
+        {"timeout": httpx.Timeout(float("nan"))},
+        {"timeout": httpx.Timeout(5, read=0)},
+        {"verify": "/etc/ssl/ca.pem"},
+        {"verify": None},
+        {"transport": 3},
+        {"transport": httpx.MockTransport},
+    ],
+    ids=repr,
+)
+def test_a_connection_setting_that_cannot_work(client: type[Any], options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        client(region="cn-north-4", project_id="p", auth=TokenAuth("t"), **options)
+
+
+@pytest.mark.parametrize(("variable", "value"), [("SSL_CERT_FILE", "nowhere"), ("SSL_CERT_DIR", "nowhere")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MetaStudio(region="cn-north-4", project_id="p", auth=TokenAuth("t")),
+        lambda: AsyncMetaStudio(region="cn-north-4", project_id="p", auth=TokenAuth("t")),
+        AiohttpTransport,
+    ],
+    ids=["sync", "async", "aiohttp"],
+)
+def test_authorities_that_are_not_there(
+    make: Callable[[], object], variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        make()
+
+
+@pytest.mark.parametrize("options", [{"limit": 0}, {"limit": -1}, {"verify": "ca.pem"}])
+def test_an_aiohttp_setting_that_cannot_work(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        AiohttpTransport(**options)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.pretty import pretty_repr
 
 from huaweicloud_auth import Secret
 from huaweicloud_auth.gateway import without_tokens
@@ -257,3 +258,12 @@ def test_a_secret_is_a_string_that_does_not_show_itself() -> None:
 
     assert secret == "the-secret-itself"
     assert f"{[secret]} {secret!r}" == "['***'] '***'"
+
+
+def test_a_part_of_a_secret_does_not_show_itself() -> None:
+    """rich and structlog cut what is long before they call `repr`."""
+    secret = Secret("the-secret-itself" * 20)
+
+    assert repr(secret[:80]) == repr(secret[3]) == "'***'"
+    assert f"{secret} {secret:>40}" == "*** ***"
+    assert "the-" not in pretty_repr(Credentials("AK", "the-secret-key"), max_string=4)

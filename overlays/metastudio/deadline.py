@@ -1,0 +1,96 @@
+"""Connections for threads whose every read and write ends at the call's deadline.
+
+httpx limits each read. A server that sends interim responses, header lines or trailers without end keeps every one of
+these limits, and never lets the call end.
+"""
+
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+LATE: Final = "the response was not complete when the time was up"
+
+_NO_LIMIT: Final = 1e9  # seconds
+
+
+class _Limit(float):
+    """The limit of a phase in seconds, which knows how much is left for the call."""
+
+    left: Callable[[], float]
+
+
+def seconds_left(request: httpx.Request) -> float | None:
+    """Return what is left for the call; None for a request that is not one of a call."""
+    left: Callable[[], float] | None = request.extensions.get("seconds_left")
+    return None if left is None else left()
+
+
+def limit(request: httpx.Request) -> None:
+    """Let the limits of a request's phases know its deadline."""
+    left = request.extensions.get("seconds_left")
+    if left is not None:
+        phases = request.extensions.get("timeout", {})
+        request.extensions["timeout"] = {phase: _knowing(value, left) for phase, value in phases.items()}
+
+
+def transport(verify: ssl.SSLContext | bool, proxy: httpx.Proxy | str | None) -> httpx.HTTPTransport:
+    """Return httpx's own transport, upon such connections."""
+    made = httpx.HTTPTransport(verify=verify, proxy=proxy)
+    made._pool._network_backend = _Backend()  # noqa: SLF001  # httpx has no argument for it
+    return made
+
+
+def _knowing(seconds: float | None, left: Callable[[], float]) -> _Limit:
+    made = _Limit(_NO_LIMIT if seconds is None else seconds)
+    made.left = left
+    return made
+
+
+def _within(timeout: float | None) -> float | None:
+    if not isinstance(timeout, _Limit):
+        return timeout
+    left = timeout.left()
+    if left <= 0:
+        raise httpcore.ReadTimeout(LATE)
+    return min(timeout, left)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            return self._stream.read(max_bytes, _within(timeout))
+        except httpcore.ReadTimeout:
+            _within(timeout)  # raises what says that it was the deadline, if so
+            raise
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _within(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _within(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.SyncBackend):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        return _Stream(super().connect_tcp(host, port, _within(timeout), local_address, socket_options))
