@@ -1,8 +1,9 @@
 """`AkSkAuth`: requests signed with an access key pair, on any `httpx.Client` and `httpx.AsyncClient`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import httpx
 
@@ -10,14 +11,12 @@ from . import gateway, signing, validation
 from .credentials import Credentials, CredentialsSource, call_source
 from .errors import ConfigurationError, HuaweiCloudError
 from .flow import SteppedAuth, Steps
-from .key_guard import KeyGuard, guard_of, not_sent
+from .key_guard import Change, KeyGuard, guard_of, refused_before
 from .log import log
 from .request import body, sign
 
 #: The gateway refuses a date that is 15 minutes off; from this difference on, it is our clock that is taken for wrong.
 MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
-
-_REFUSED_BEFORE: Final = "Not sent: the request that went ahead with this key was refused, as this one would be"
 
 
 def _utc_now() -> datetime:
@@ -67,17 +66,31 @@ class AkSkAuth(SteppedAuth):
         validation.refuse_plain_http(request)
         for attempt in (1, 2):
             credentials = self._current_credentials()
-            guard = guard_of(credentials, request.url.netloc)
+            guard = guard_of(credentials)
             try:
-                yield from _admitted(guard, request)
+                refused_so_far = yield from self._admitted(guard, request)
+                # Not the request itself, which would then hold itself.
+                about = id(request), request.method, request.url
+                request.extensions["before_sending"] = partial(guard.sending, *about, refused_so_far)
                 self._sign(request, credentials)
                 response: httpx.Response = yield request
                 mended = attempt == 1 and self._mends(request, response, credentials)
-                _note(guard, response, mended=mended)
+                _note(guard, request, response, mended=mended)
             finally:
                 guard.left(request)
             if not mended:
                 return
+
+    def _admitted(self, guard: KeyGuard, request: httpx.Request) -> Generator[Change, Any, int]:
+        """Wait until `guard` lets the request go; return how many refusals there were until then."""
+        while True:
+            refused_so_far = guard.refused_so_far
+            change = guard.enter(request, self._now().timestamp())
+            if change is None:
+                return refused_so_far
+            refusal = yield change
+            if refusal is not None:
+                raise refused_before(request, refusal)
 
     def _sign(self, request: httpx.Request, credentials: Credentials) -> None:
         offset = self._offsets.get(request.url.netloc, timedelta())
@@ -119,17 +132,9 @@ class AkSkAuth(SteppedAuth):
         return True
 
 
-def _admitted(guard: KeyGuard, request: httpx.Request) -> Steps:
-    """Wait until `guard` lets the request go."""
-    while (change := guard.enter(request)) is not None:
-        refusal = yield change
-        if refusal is not None:
-            raise not_sent(_REFUSED_BEFORE, request, refusal)
-
-
-def _note(guard: KeyGuard, response: httpx.Response, *, mended: bool) -> None:
+def _note(guard: KeyGuard, request: httpx.Request, response: httpx.Response, *, mended: bool) -> None:
     """Tell `guard` what the response says about the key."""
     if gateway.is_refusal(response):
-        guard.refused(response, mended=mended)
+        guard.refused(request, response, mended=mended)
     else:
         guard.accepted()

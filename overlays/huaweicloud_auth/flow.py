@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, Final, TypeAlias
 
 import httpx
@@ -37,7 +37,7 @@ class SteppedAuth(httpx.Auth):
             step = next(steps)
             while True:
                 if isinstance(step, httpx.Request):
-                    response = yield step
+                    response = yield _watched(step, _Trace)
                     if response.is_client_error:
                         response.read()
                     step = steps.send(response)
@@ -55,7 +55,7 @@ class SteppedAuth(httpx.Auth):
             step = next(steps)
             while True:
                 if isinstance(step, httpx.Request):
-                    response = yield step
+                    response = yield _watched(step, _AsyncTrace)
                     if response.is_client_error:
                         await response.aread()
                     step = steps.send(response)
@@ -66,6 +66,32 @@ class SteppedAuth(httpx.Auth):
             return
         finally:
             steps.close()
+
+
+class _Trace:
+    """What httpcore calls while it sends a request: just before the head is written, it may still be held back."""
+
+    def __init__(self, before_sending: Callable[[], object], others: Any) -> None:
+        self.before_sending, self.others = before_sending, others
+
+    def __call__(self, event: str, info: dict[str, Any]) -> Any:
+        if event.endswith("send_request_headers.started"):
+            self.before_sending()
+        return self.others and self.others(event, info)
+
+
+class _AsyncTrace(_Trace):
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if (others := super().__call__(event, info)) is not None:
+            await others
+
+
+def _watched(request: httpx.Request, trace: type[_Trace]) -> httpx.Request:
+    if (before_sending := request.extensions.get("before_sending")) is not None:
+        others = request.extensions.get("trace")
+        others = others.others if isinstance(others, _Trace) else others
+        request.extensions["trace"] = trace(before_sending, others)
+    return request
 
 
 def _seconds(request: httpx.Request) -> float:

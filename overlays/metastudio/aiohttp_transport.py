@@ -112,11 +112,20 @@ async def _send_as_given(
         raise httpx.LocalProtocolError("aiohttp can send a header as UTF-8 only, which one of these is not") from None
     request.headers.clear()  # of aiohttp's own; to tell it beforehand which it is not to add takes longer
     request.headers.extend(headers)
+    before_sending = given.extensions.get("before_sending", _nothing)  # as the auth has it: it may hold a request back
+    before_sending()
     try:
         return await send(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        before_sending(is_sent=False)
+        raise _translated(error) from error
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         # These would make aiohttp send the request again; what it does not know, it leaves alone.
         raise _translated(error) from error
+
+
+def _nothing(**_: bool) -> None:
+    pass
 
 
 def _translated(error: Exception) -> httpx.TransportError:

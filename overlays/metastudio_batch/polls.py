@@ -11,7 +11,7 @@ import attrs
 
 from metastudio import MetaStudioError, ShortJob
 from metastudio.pace import Pace
-from metastudio.polling import FATAL, LAST_POLL, Wait
+from metastudio.polling import FATAL, FIRST_INTERVAL, LAST_POLL, MAX_INTERVAL, Wait
 from metastudio.retries import is_permanent
 
 from .row import Row
@@ -21,7 +21,7 @@ MAX_WAITING: Final = 20_000
 _IN_FLIGHT: Final = 16
 #: While no job has ended, so many are polled to find out how long they take; and as many more as take long.
 _SCOUTS: Final = 3
-_LONG: Final = 7  # polls, by which their interval has become the longest
+_LONG: Final = 180.0  # seconds
 _FINISHED_BY_THEN: Final = 2 / 3
 _GAIN: Final = 0.05
 
@@ -57,18 +57,23 @@ class JobWait(Wait):
         committed: Since when it runs, by the clock.
         expected: When it will probably have finished.
         is_resumed: Whether it was committed by an earlier run, and may have finished at any time since.
+        is_long: Whether it has taken long, and another job is polled as well to find out how long they take.
     """
 
     row: Row
     committed: float
     expected: ExpectedAge
     is_resumed: bool = False
+    is_long: bool = False
 
     def interval(self) -> float:
-        """Return the seconds until the next poll: a part of what jobs take, then more and more of it."""
-        if self.expected.seconds is None:
-            return super().interval()
-        return max(2.0, self.expected.seconds / 20) * 1.5 ** min(self.polls, 8)
+        """Return the seconds until the next poll: a part of what jobs take, and more the longer this one takes."""
+        age, expected = self.clock() - self.committed, self.expected.seconds
+        if expected is None:
+            return min(MAX_INTERVAL, max(FIRST_INTERVAL, age / 6))
+        if age < expected:
+            return 2 * (expected - age)  # it is shortened by up to a half
+        return max(FIRST_INTERVAL, expected / 20, (age - expected) / 3)
 
 
 Due: TypeAlias = tuple[float, int, JobWait]
@@ -167,8 +172,10 @@ class Polls:
             wait.is_resumed = False
             self._push(self._new, wait.committed, wait)
             return
+        if not wait.is_long and now - wait.committed > _LONG:
+            wait.is_long = True
+            self._long += 1
         self._push(self._running, now + wait.delay(), wait)
-        self._long += wait.polls == _LONG
 
     def _push(self, heap: list[Due], due: float, wait: JobWait) -> None:
         heapq.heappush(heap, (due, next(self._number), wait))

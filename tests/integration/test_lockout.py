@@ -7,7 +7,8 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from itertools import count
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from huaweicloud_auth.key_guard import (
     MAX_REFUSALS,
     UNPROVEN_AT_ONCE,
     KeyGuard,
+    _UnderWay,
     guard_of,
 )
 from metastudio import (
@@ -33,8 +35,9 @@ from metastudio import (
     MetaStudio,
     MetaStudioError,
 )
+from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio_sandbox import Sandbox
-from raw_server import RawServer
+from raw_server import RawServer, raw_server
 from virtual_time import Clock
 
 REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
@@ -42,6 +45,7 @@ AT_ONCE = 32
 REFUSED = b'{"error_code": "APIGW.0301", "error_msg": "verify aksk signature fail"}'
 
 Outcomes = list[Any]
+numbers: Final = count()  # each test has a key of its own: the guard of one is the process's
 
 
 @pytest.fixture
@@ -121,7 +125,8 @@ def test_the_gateway_does_not_lock_the_key(
 
 
 def test_after_three_refusals_nothing_goes_out(connect: Connect, server: RawServer) -> None:
-    options = {"endpoint": server.url, "project_id": "p", "credentials": Credentials("AK", "wrong-secret-key")}
+    wrong = Credentials(f"LOCKED{next(numbers)}", "wrong-secret-key")
+    options = {"endpoint": server.url, "project_id": "p", "credentials": wrong}
     for _ in range(5):
         server.answer(REFUSED, "401 Unauthorized")
     session = connect(**options)
@@ -141,7 +146,7 @@ def test_after_three_refusals_nothing_goes_out(connect: Connect, server: RawServ
     assert len(server.requests) == MAX_REFUSALS
 
     with pytest.raises(AuthenticationError) as caught:
-        connect(**options | {"credentials": Credentials("AK", "another-secret-key")}).show("j")
+        connect(**options | {"credentials": Credentials(wrong.ak, "another-secret-key")}).show("j")
     assert "Not sent" not in str(caught.value)
     assert len(server.requests) == MAX_REFUSALS + 1
 
@@ -250,7 +255,7 @@ def refuse(guard: KeyGuard, times: int = 1) -> None:
     for _ in range(times):
         sent = request()
         assert guard.enter(sent) is None
-        guard.refused(refusal(), mended=False)
+        guard.refused(sent, refusal(), mended=False)
         guard.left(sent)
 
 
@@ -275,7 +280,7 @@ def test_refusals_whose_cause_was_mended_end_at_the_fifth() -> None:
     for number in range(LAST_REFUSAL):
         sent = request()
         assert guard.enter(sent) is None
-        guard.refused(refusal(), mended=number != 1)
+        guard.refused(sent, refusal(), mended=number != 1)
         guard.left(sent)
 
     with pytest.raises(KeyRefused, match="refused 5 times"):
@@ -286,10 +291,10 @@ def test_after_one_that_gets_in_the_count_and_the_time_start_anew() -> None:
     guard = KeyGuard(Clock())
     guard.accepted()
     for _ in range(MAX_REFUSALS):  # in flight at the same time
-        guard.refused(refusal(), mended=False)
+        guard.refused(request(), refusal(), mended=False)
     guard.accepted()
 
-    guard.refused(refusal(), mended=False)
+    guard.refused(request(), refusal(), mended=False)
 
     assert guard.enter(request()) is None
 
@@ -314,7 +319,7 @@ def test_with_a_key_that_got_in_nothing_waits_until_one_is_refused() -> None:
     guard.accepted()
     assert [guard.enter(request()) for _ in range(9)] == [None] * 9
 
-    guard.refused(refusal(), mended=False)
+    guard.refused(request(), refusal(), mended=False)
     assert guard.enter(request()) is None
     assert guard.enter(request()) is not None
 
@@ -331,23 +336,126 @@ def test_request_of_a_closed_loop_is_forgotten() -> None:
     assert guard.enter(request()) is None
 
 
+def test_requests_that_were_given_up_may_have_been_refused() -> None:
+    """So five of them are the last; those that were never written are not counted."""
+    guard = KeyGuard(clock := Clock())
+    for is_written in (False, True, True, False, True, True, True):
+        sent = request()
+        assert guard.enter(sent) is None
+        if is_written:
+            guard.sending(id(sent), "GET", sent.url, guard.refused_so_far)
+        guard.left(sent)
+
+    with pytest.raises(httpx.PoolTimeout, match="not sent: 5 requests with this key ended without a response"):
+        guard.enter(request())
+    clock.now += LOCK_SECONDS
+    assert guard.enter(request()) is None
+
+
+def test_what_is_not_written_when_a_refusal_is_known_is_not_sent() -> None:
+    guard = KeyGuard(Clock())
+    guard.accepted()
+    late, mended, new = request(), request(), request()
+    so_far = guard.refused_so_far
+    assert [guard.enter(each) for each in (late, mended)] == [None, None]
+
+    guard.refused(request(), refusal(), mended=True)
+    with pytest.raises(httpx.PoolTimeout, match="signed before"):
+        guard.sending(id(mended), "GET", mended.url, so_far)
+    guard.refused(request(), refusal(), mended=False)
+    with pytest.raises(KeyRefused, match="went ahead"):
+        guard.sending(id(late), "GET", late.url, so_far)
+
+    guard.accepted()
+    guard.sending(id(late), "GET", late.url, so_far)
+    assert guard.enter(new) is None
+
+
+@pytest.mark.parametrize("transport", [lambda: None, AiohttpTransport], ids=["async", "aiohttp"])
+def test_cancelled_calls_are_counted(
+    server: RawServer, transport: Callable[[], httpx.AsyncBaseTransport | None]
+) -> None:
+    """A wrong key whose refusals nobody waits for: five requests go out, and those who come later are told why."""
+    server.answers.extend([None] * 20)
+
+    async def main() -> list[str]:
+        said = []
+        key = Credentials(f"LOCKED{next(numbers)}", "SK")
+        options: dict[str, Any] = {"endpoint": server.url, "project_id": "p", "credentials": key, "max_retries": 0}
+        async with AsyncMetaStudio(**options, transport=transport()) as studio:
+            for _ in range(8):
+                call = asyncio.create_task(studio.short_jobs.show("j"))
+                arrived = asyncio.create_task(asyncio.to_thread(server.asked.acquire, timeout=30))
+                await asyncio.wait([call, arrived], return_when=asyncio.FIRST_COMPLETED)
+                call.cancel()
+                said += [str(each) for each in await asyncio.gather(call, return_exceptions=True)]
+                if not arrived.done():  # it was not sent
+                    server.asked.release()
+                await arrived
+        return said
+
+    said = asyncio.run(main())
+
+    assert len(server.requests) == LAST_REFUSAL
+    assert sum("not sent: 5 requests with this key" in each for each in said) == 3
+
+
+def test_connections_that_are_refused_are_not_counted(connect: Connect, server: RawServer) -> None:
+    """Nothing was sent, so nothing can have been refused."""
+    key = Credentials(f"LOCKED{next(numbers)}", "SK")
+    session = connect(endpoint="http://127.0.0.1:1", project_id="p", credentials=key, max_retries=0)
+    for _ in range(LAST_REFUSAL + 1):
+        with pytest.raises(APIConnectionError, match=r"(?i)connect"):
+            session.show("j")
+
+    server.answer(b'{"state": "WAITING"}')
+    assert connect(endpoint=server.url, project_id="p", credentials=key).show("j").state == "WAITING"
+
+
+def test_all_endpoints_together(connect: Connect) -> None:
+    """It is the key that is locked, not the endpoint."""
+    credentials = Credentials(f"LOCKED{next(numbers)}", "wrong")
+    with raw_server() as one, raw_server() as other:
+        for server in (one, other, one, other):
+            server.answer(REFUSED, "401 Unauthorized")
+            with pytest.raises(AuthenticationError):
+                connect(endpoint=server.url, project_id="p", credentials=credentials, max_retries=0).show("j")
+
+        assert len(one.requests) + len(other.requests) == MAX_REFUSALS
+
+
+def test_callable_with_another_token_each_time(connect: Connect, server: RawServer) -> None:
+    """Each refusal seems mended, and five are the last."""
+    key, tokens = f"LOCKED{next(numbers)}", count()
+    for _ in range(20):
+        server.answer(REFUSED, "401 Unauthorized")
+    session = connect(
+        endpoint=server.url, project_id="p", credentials=lambda: Credentials(key, "SK", f"token-{next(tokens)}")
+    )
+    for _ in range(6):
+        with pytest.raises(AuthenticationError):
+            session.show("j")
+
+    assert len(server.requests) <= LAST_REFUSAL
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_child_process_has_its_own_guard() -> None:
     credentials = Credentials("FORKEDKEY", "SK")
-    refuse(guard_of(credentials, b"e"), MAX_REFUSALS)
+    refuse(guard_of(credentials), MAX_REFUSALS)
 
     if (child := os.fork()) == 0:
-        os._exit(0 if guard_of(credentials, b"e").enter(request()) is None else 1)
+        os._exit(0 if guard_of(credentials).enter(request()) is None else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     with pytest.raises(KeyRefused):
-        guard_of(credentials, b"e").enter(request())
+        guard_of(credentials).enter(request())
 
 
 def test_guard_keeps_no_secret() -> None:
     credentials = Credentials("GUARDEDKEY", Secret("the-guarded-secret-key"))
-    assert guard_of(credentials, b"e") is guard_of(Credentials("GUARDEDKEY", "the-guarded-secret-key"), b"e")
+    assert guard_of(credentials) is guard_of(Credentials("GUARDEDKEY", "the-guarded-secret-key"))
 
     secret = weakref.ref(credentials)
     del credentials
@@ -359,9 +467,9 @@ def test_guard_keeps_no_secret() -> None:
 
 def hold(credentials: Credentials, url: str) -> None:
     """Let as many requests be under way, as it seems, as an unproven key may have."""
-    guard = guard_of(credentials, url.removeprefix("http://").encode())
+    guard = guard_of(credentials)
     for number in range(UNPROVEN_AT_ONCE):
-        guard._under_way[number] = None
+        guard._under_way[number] = _UnderWay(None)
 
 
 def test_waiting_for_another_one_ends(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: RawServer) -> None:
