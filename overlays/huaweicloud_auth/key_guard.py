@@ -47,7 +47,7 @@ _UNANSWERED: Final = (
 )
 _REFUSED_BEFORE: Final = "Not sent: the request that went ahead with this key was refused, as this one would be"
 _MENDED_BEFORE: Final = "not sent: it was signed before the cause of another one's refusal was mended"
-_OF_THE_WIRE: Final = {"content-encoding", "content-length", "transfer-encoding"}
+_OF_THE_WIRE: Final = {b"content-encoding", b"content-length", b"transfer-encoding"}
 
 
 @attrs.define(eq=False)
@@ -179,7 +179,7 @@ def not_sent(reason: str, request: httpx.Request, refusal: httpx.Response) -> Ke
 
 
 def _without_request(response: httpx.Response) -> httpx.Response:
-    headers = [(name, value) for name, value in response.headers.items() if name not in _OF_THE_WIRE]
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _OF_THE_WIRE]
     return httpx.Response(response.status_code, headers=headers, content=response.content)
 
 

@@ -68,7 +68,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             )
         except (TimeoutError, aiohttp.ClientError) as error:
             raise _translated(error) from error
-        extensions = {"http_version": b"HTTP/1.1", "reason_phrase": (answer.reason or "").encode()}
+        reason = (answer.reason or "").encode(errors="surrogateescape")
+        extensions = {"http_version": b"HTTP/1.1", "reason_phrase": reason}
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer), extensions=extensions)
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ import json
 import pickle
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -592,3 +592,21 @@ def test_upload_whose_response_has_no_end(
         server.answers.append(interim(clock))
         with pytest.raises(APITimeoutError):
             studio.short_jobs.upload(f"{server.url}/a.zip?Signature=x", io.BytesIO(b"PK"))
+
+
+@pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "503 Service Unavailable"])
+@pytest.mark.parametrize("head", ["Date: T\u00e8u, 26 Nov 2026", "X-Request-Id: \u00e8\u00e8", "Retry-After: \u00e8"])
+def test_header_that_is_not_ascii(
+    connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str, head: str
+) -> None:
+    server.answer(b"{}", status, head)
+
+    with nullcontext() if status == "200 OK" else pytest.raises(APIStatusError, match=status[:3]):
+        assert connect(**raw_options).show("j").job_id is None
+
+
+def test_reason_that_is_not_unicode(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+    server.answers.append(b"HTTP/1.1 404 Not\xff\xfeFound\r\nContent-Length: 0\r\n\r\n")
+
+    with pytest.raises(NotFoundError):
+        connect(**raw_options).show("j")
