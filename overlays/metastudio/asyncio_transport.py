@@ -8,8 +8,9 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Final, cast
+from typing import Any, Final, cast
 
+import httpcore
 import httpx
 
 MAX_CONNECTIONS: Final = 100  # as in httpx
@@ -67,7 +68,9 @@ class AsyncioTransport(httpx.AsyncBaseTransport):
                 await self.aclose()
 
     def _new(self) -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(verify=self._ssl, proxy=self._proxy, limits=_ONE)
+        made = httpx.AsyncHTTPTransport(verify=self._ssl, proxy=self._proxy, limits=_ONE)
+        made._pool._network_backend = _Backend()  # noqa: SLF001  # httpx has no argument for it
+        return made
 
     async def _wait_for_a_place(self, seconds: float | None) -> None:
         try:
@@ -75,6 +78,24 @@ class AsyncioTransport(httpx.AsyncBaseTransport):
                 await self._places.acquire()
         except TimeoutError:
             raise httpx.PoolTimeout(f"all of {MAX_CONNECTIONS} connections are in use") from None
+
+
+class _Backend(httpcore.AnyIOBackend):
+    """Leaves no socket open when a TLS handshake is cancelled: httpcore closes it after errors only."""
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        stream = await super().connect_tcp(*args, **kwargs)
+        start = stream.start_tls
+
+        async def start_tls(*args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+            try:
+                return await start(*args, **kwargs)
+            except BaseException:
+                await stream.aclose()
+                raise
+
+        stream.start_tls = start_tls  # type: ignore[method-assign]  # of this one stream
+        return stream
 
 
 class _Stream(httpx.AsyncByteStream):

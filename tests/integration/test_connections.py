@@ -10,6 +10,7 @@ from typing import Any, ParamSpec
 import httpx
 import pytest
 
+from huaweicloud_auth.key_guard import guard_of
 from metastudio import APIConnectionError, APITimeoutError, AsyncMetaStudio, Credentials
 from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio.asyncio_transport import KEEPALIVE_SECONDS, MAX_CONNECTIONS, AsyncioTransport
@@ -252,3 +253,39 @@ def test_child_process_opens_its_own_connections(raw_options: dict[str, Any]) ->
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
     assert len(transports) == 1
+
+
+@pytest.mark.parametrize("transport", [lambda: None, AiohttpTransport], ids=["async", "aiohttp"])
+def test_nothing_is_left_of_a_cancelled_tls_handshake(
+    transport: Callable[[], httpx.AsyncBaseTransport | None],
+) -> None:
+    """A server that takes the greeting and says nothing: no socket, no task and no request in the guard is left."""
+    key = Credentials(f"HANDSHAKE-{transport}", "SK")
+
+    async def main() -> None:
+        greeted, gone = asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            greeted.release()
+            await reader.read()  # until the client has closed it
+            writer.close()
+            gone.release()
+
+        server = await asyncio.start_server(serve, "127.0.0.1")
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with AsyncMetaStudio(endpoint=url, project_id="p", credentials=key, transport=transport()) as studio:
+            before = asyncio.all_tasks()
+            calls = [asyncio.create_task(studio.short_jobs.show("j")) for _ in range(3)]
+            for _ in calls:
+                await greeted.acquire()
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            for _ in calls:
+                await gone.acquire()
+            assert {task for task in asyncio.all_tasks() - before if "serve" not in repr(task)} == set()
+            assert guard_of(key)._under_way == {}
+        server.close()
+
+    asyncio.run(main())

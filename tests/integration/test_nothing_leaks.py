@@ -7,6 +7,7 @@ import asyncio
 import logging
 import pickle
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from traceback import TracebackException
 from typing import Any, Final
@@ -33,8 +34,11 @@ from raw_server import RawServer
 SECRETS = ("the-secret-access-key", "the-security-token", "the-user-token")
 
 
+numbers = count()  # each key is another one: the guard of one is the process's
+
+
 def key_pair() -> AkSkAuth:
-    return AkSkAuth(Credentials("AK", SECRETS[0], SECRETS[1]), "p")
+    return AkSkAuth(Credentials(f"LEAKS{next(numbers)}", SECRETS[0], SECRETS[1]), "p")
 
 
 def user_token() -> TokenAuth:
