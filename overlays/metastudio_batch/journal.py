@@ -97,11 +97,7 @@ class Journal:
         self._opened.close()
 
     def plan(self, recordings: Iterable[Found], language: str, app_user_id: str | None) -> int:
-        """Take what is to be done: `recordings`, and the jobs of the journal that run. Return how many there are.
-
-        Raises:
-            ConfigurationError: Two recordings have the same path.
-        """
+        """Take what is to be done, with the jobs that run; return their number. Raise if two have the same path."""
         self._execute(f"INSERT INTO resumed SELECT id FROM recordings WHERE stage IN ({_RUNNING})")
         self._execute("BEGIN")
         for each in recordings:
