@@ -112,6 +112,7 @@ with MetaStudio() as studio:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["upload", "commit", "wait", "end"])
 def test_finish_goes_on_after_a_killed_process(step: str, tmp_path: Path) -> None:
     """After the upload, `finish` reaches the verdict; before it, nothing runs, and a new job is free to."""

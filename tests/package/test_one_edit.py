@@ -23,7 +23,10 @@ ROOT = Path(__file__).parents[2]
 CLIENT = "generated_client/metastudio_client"
 METASTUDIO = (sys.executable, "-c", "from metastudio_cli import main; main()")
 
-pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="generate.sh needs bash")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("bash") is None, reason="generate.sh needs bash"),
+]
 
 
 @attrs.frozen
