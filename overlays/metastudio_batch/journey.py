@@ -59,11 +59,16 @@ class Shared:
         """Hand over a job that was committed now, or by an earlier run so many seconds ago."""
         clock, expected, job_id = asyncio.get_running_loop().time, self.polls.expected, str(row.job_id)
         committed = clock() - max(0.0, age or 0.0)
-        await self.polls.add(
-            JobWait(
-                job_id, self.goal, clock, row=row, committed=committed, expected=expected, is_resumed=age is not None
-            )
+        wait = JobWait(
+            job_id=job_id,
+            goal=self.goal,
+            clock=clock,
+            row=row,
+            committed=committed,
+            expected=expected,
+            is_resumed=age is not None,
         )
+        await self.polls.add(wait)
 
 
 class Journey:
