@@ -40,10 +40,14 @@ LAST_POLL: Final = 1.0
 #: A wait goes on after these: it has the time to poll again. Every other error would come again.
 PASSING: Final = (APIConnectionError, APIResponseValidationError, InternalServerError, RateLimitError)
 
-#: These would fail every other job too.
-FATAL: Final = (AuthenticationError, PermissionDeniedError, ConfigurationError, CredentialsError)
+_FATAL: Final = (AuthenticationError, PermissionDeniedError, ConfigurationError, CredentialsError)
 
 OnUpdate: TypeAlias = Callable[[ShortJob], object]
+
+
+def is_fatal(error: MetaStudioError) -> bool:
+    """Tell whether an error would fail every other job too."""
+    return isinstance(error, _FATAL) or is_permanent(error)
 
 
 class Goal:

@@ -10,8 +10,8 @@ from metastudio_client.models import ShortJob
 
 from . import errors
 from .pace import Pace
-from .polling import FATAL, Failed, Finished, Outcome, Wait
-from .retries import is_permanent, retry_after
+from .polling import Failed, Finished, Outcome, Wait, is_fatal
+from .retries import retry_after
 
 Poll: TypeAlias = asyncio.Future[ShortJob]
 
@@ -72,7 +72,7 @@ def _settled(done: Poll, wait: Wait, pace: Pace, sent: float, now: float) -> Out
         with wait.forgiving():
             job = done.result()
     except errors.MetaStudioError as error:
-        if isinstance(error, FATAL) or is_permanent(error):
+        if is_fatal(error):
             raise
         return Failed(wait.job_id, wait.job, error)
     try:

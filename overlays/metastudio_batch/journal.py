@@ -36,7 +36,7 @@ _SCHEMA: Final = (
 _PLAN: Final = (
     "CREATE TEMP TABLE resumed (id INTEGER PRIMARY KEY)",
     """CREATE TEMP TABLE plan (
-        path TEXT, language TEXT, app_user_id TEXT, file TEXT, columns TEXT, UNIQUE (path, language, app_user_id))""",
+        path TEXT, language TEXT, app_user_id TEXT, file BLOB, columns TEXT, UNIQUE (path, language, app_user_id))""",
 )
 _KEY: Final = "path, language, app_user_id"
 _SAME_KEY: Final = f"({_KEY}) = (?, ?, ?)"

@@ -17,7 +17,7 @@ from metastudio import (
 from metastudio.assess import Step, Steps, assessing, finishing
 from metastudio.log import log
 from metastudio.operations import on, run_async
-from metastudio.polling import FATAL, PASSING, Goal
+from metastudio.polling import PASSING, Goal, is_fatal
 from metastudio.recordings import Packed
 from metastudio.retries import is_permanent
 
@@ -155,7 +155,6 @@ def _passes(error: MetaStudioError) -> bool:
     return isinstance(error, PASSING) and not is_permanent(error)
 
 
-def is_fatal(error: MetaStudioError) -> bool:
+def ends_batch(error: MetaStudioError) -> bool:
     """Tell whether an error would fail every other recording too."""
-    is_everywhere = isinstance(error, (*FATAL, JournalError)) and not isinstance(error, RecordingError)
-    return is_everywhere or is_permanent(error)
+    return isinstance(error, JournalError) or (is_fatal(error) and not isinstance(error, RecordingError))

@@ -18,7 +18,7 @@ from metastudio.operations import unknown_limits
 from metastudio.recordings import Packed, prepare
 
 from .finding import Found
-from .journey import Journey, Shared, cause, is_fatal, patiently
+from .journey import Journey, Shared, cause, ends_batch, patiently
 from .outcomes import outcome
 from .row import Row, Stage
 
@@ -93,7 +93,7 @@ class Journeys(Shared):
         try:
             await patiently(journey.go_on)
         except MetaStudioError as error:
-            if is_fatal(why := cause(error)):
+            if ends_batch(why := cause(error)):
                 raise why from why.__cause__
             never_ran = journey.row.stage == Stage.UPLOADED and await self._never_ran(journey.row)
             changes = {"stage": Stage.NEW, "job_id": None} if never_ran else {}

@@ -11,8 +11,7 @@ import attrs
 
 from metastudio import MetaStudioError, ShortJob
 from metastudio.pace import Pace
-from metastudio.polling import FATAL, FIRST_INTERVAL, LAST_POLL, MAX_INTERVAL, Wait
-from metastudio.retries import is_permanent
+from metastudio.polling import FIRST_INTERVAL, LAST_POLL, MAX_INTERVAL, Wait, is_fatal
 
 from .row import Row
 
@@ -157,7 +156,7 @@ class Polls:
                     self._put_back(wait, clock())
                     return
             except MetaStudioError as failure:
-                if isinstance(failure, FATAL) or is_permanent(failure):
+                if is_fatal(failure):
                     raise
                 error = failure
             await self._ended(wait, error)
