@@ -17,6 +17,7 @@ class RawServer(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 512  # of connections at once: with the usual 5, a burst has to send its SYN packets again
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -7,16 +7,17 @@ from typing import Any, Final
 
 import httpx
 
-from . import gateway, signing, validation
+from . import gateway, refusals, signing, validation
 from .credentials import Credentials, CredentialsSource, call_source
 from .errors import ConfigurationError, HuaweiCloudError
-from .flow import SteppedAuth, Steps
-from .key_guard import Change, KeyGuard, guard_of, refused_before
+from .flow import SteppedAuth, Steps, Wait, seconds_to_wait
+from .key_guard import HELD_SECONDS, KeyGuard, guard_of
 from .log import log
 from .request import body, sign
 
 #: The gateway refuses a date that is 15 minutes off; from this difference on, it is our clock that is taken for wrong.
 MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
+_IN_VAIN: Final = "not sent: it waited too long for another request to show that the key is good"
 
 
 def _utc_now() -> datetime:
@@ -81,16 +82,19 @@ class AkSkAuth(SteppedAuth):
             if not mended:
                 return
 
-    def _admitted(self, guard: KeyGuard, request: httpx.Request) -> Generator[Change, Any, int]:
+    def _admitted(self, guard: KeyGuard, request: httpx.Request) -> Generator[Wait, Any, int]:
         """Wait until `guard` lets the request go; return how many refusals there were until then."""
+        patience, since = seconds_to_wait(request), guard.now()
         while True:
-            refused_so_far = guard.refused_so_far
-            change = guard.enter(request, self._now().timestamp())
+            refused_so_far, waited = guard.refused_so_far, guard.now() - since
+            change = guard.enter(request, self._now().timestamp(), waited)
             if change is None:
                 return refused_so_far
-            refusal = yield change
+            if waited >= patience:
+                raise httpx.PoolTimeout(_IN_VAIN)
+            refusal = yield Wait(change, min(HELD_SECONDS, patience - waited))
             if refusal is not None:
-                raise refused_before(request, refusal)
+                raise refusals.before(request, refusal)
 
     def _sign(self, request: httpx.Request, credentials: Credentials) -> None:
         offset = self._offsets.get(request.url.netloc, timedelta())
@@ -137,4 +141,4 @@ def _note(guard: KeyGuard, request: httpx.Request, response: httpx.Response, *, 
     if gateway.is_refusal(response):
         guard.refused(request, response, mended=mended)
     else:
-        guard.accepted()
+        guard.accepted(request)

@@ -4,19 +4,26 @@ import asyncio
 import sys
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any, Final, TypeAlias
+from concurrent.futures import Future
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import httpx
-
-from .key_guard import Change
 
 # Where a request has no limit of its own.
 _WAIT_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.02  # on trio, which has no futures of other threads
 
-#: Yields a request and is sent the response (a 4xx has been read, since its code may tell what to do), or yields a
-#: change to wait for and is sent what it brought.
-Steps: TypeAlias = Generator[httpx.Request | Change, Any, None]
+
+class Wait(NamedTuple):
+    """Something to wait for, and for how many seconds at most."""
+
+    change: Future[Any]
+    seconds: float
+
+
+#: Yields a request and is sent the response (a 4xx has been read, since its code may tell what to do), or yields a wait
+#: and is sent what it brought: None where it brought nothing in time.
+Steps: TypeAlias = Generator[httpx.Request | Wait, Any, None]
 
 
 class SteppedAuth(httpx.Auth):
@@ -42,7 +49,7 @@ class SteppedAuth(httpx.Auth):
                         response.read()
                     step = steps.send(response)
                 else:
-                    step = steps.send(_result(step, _seconds(request)))
+                    step = steps.send(_result(step.change, step.seconds))
         except StopIteration:
             return
         finally:
@@ -60,8 +67,8 @@ class SteppedAuth(httpx.Auth):
                         await response.aread()
                     step = steps.send(response)
                 else:
-                    await _wait(step, _seconds(request))
-                    step = steps.send(_result(step, 0))
+                    await _wait(*step)
+                    step = steps.send(_result(step.change, 0))
         except StopIteration:
             return
         finally:
@@ -94,13 +101,13 @@ def _watched(request: httpx.Request, trace: type[_Trace]) -> httpx.Request:
     return request
 
 
-def _seconds(request: httpx.Request) -> float:
+def seconds_to_wait(request: httpx.Request) -> float:
     """Return how long the request may wait for another one: as long as for a connection."""
     seconds: float | None = request.extensions.get("timeout", {}).get("pool")
     return _WAIT_SECONDS if seconds is None else min(_WAIT_SECONDS, seconds)
 
 
-async def _wait(change: Change, seconds: float) -> None:
+async def _wait(change: Future[Any], seconds: float) -> None:
     if asyncio._get_running_loop() is not None:  # noqa: SLF001  # it is in asyncio's __all__
         # The change is shared: asyncio.wait does not cancel it when this task is cancelled.
         await asyncio.wait([asyncio.wrap_future(change)], timeout=seconds)
@@ -111,9 +118,8 @@ async def _wait(change: Change, seconds: float) -> None:
             await trio.sleep(_POLL_SECONDS)
 
 
-def _result(change: Change, timeout: float) -> httpx.Response | None:
+def _result(change: Future[Any], timeout: float) -> Any:
     try:
         return change.result(timeout)
     except TimeoutError:
-        failure = httpx.PoolTimeout("not sent: it waited too long for another request to show that the key is good")
-    raise failure
+        return None

@@ -4,8 +4,10 @@ httpx limits each read. A server that sends interim responses, header lines or t
 these limits, and never lets the call end.
 """
 
+import socket
 import ssl
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import Any, Final
 
 import httpcore
@@ -85,6 +87,8 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.SyncBackend):
+    """Gives all addresses of a host one limit together; for each, the system's own resolver would begin anew."""
+
     def connect_tcp(
         self,
         host: str,
@@ -93,4 +97,23 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(super().connect_tcp(host, port, _within(timeout), local_address, socket_options))
+        until = None if timeout is None else monotonic() + timeout
+        addresses = _addresses(host, port)
+        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            share = None if until is None else max(until - monotonic(), 0.001) / left
+            if isinstance(timeout, _Limit):
+                share = _within(_knowing(share, timeout.left))
+            try:
+                return _Stream(super().connect_tcp(address, port, share, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if left == 1:
+                    raise
+        raise httpcore.ConnectError(f"no address of {host}")
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))

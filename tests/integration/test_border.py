@@ -5,12 +5,14 @@ import gzip
 import io
 import json
 import pickle
+import socket
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 
@@ -580,6 +582,58 @@ def test_response_without_end(
         server.answers.append(endless(clock))
         with pytest.raises(APITimeoutError):
             studio.short_jobs.show("j")
+
+
+def _resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let `localhost` have these addresses."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in addresses]
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *a, **k: found if host == "localhost" else real(host, *a, **k)
+    )
+
+
+def test_addresses_without_response_share_one_timeout(
+    raw_options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For threads: the limit of a connection is that of its host, however many addresses that has."""
+    clock = Clock()
+
+    def silent(_: object, address: str, port: int, timeout: float, *others: object) -> None:
+        tried.append((address, timeout))
+        clock.now += timeout
+        raise httpcore.ConnectTimeout("silent")
+
+    tried: list[tuple[str, float]] = []
+    _resolve(monkeypatch, "127.0.0.1", "127.0.0.2", "127.0.0.3")
+    monkeypatch.setattr("metastudio.deadline.monotonic", clock)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", silent)
+    raw_options["endpoint"] = "http://localhost"
+    with MetaStudio(**raw_options, timeout=6) as studio, pytest.raises(APITimeoutError):
+        studio.short_jobs.show("j")
+
+    assert [address for address, _ in tried] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    assert [timeout for _, timeout in tried] == pytest.approx([2, 2, 2])
+
+
+def test_next_address_is_tried(server: RawServer, raw_options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolve(monkeypatch, "127.0.0.2", "127.0.0.1")
+    server.answer(b'{"job_id": "j"}')
+    raw_options["endpoint"] = server.url.replace("127.0.0.1", "localhost")
+    with MetaStudio(**raw_options) as studio:
+        assert studio.short_jobs.show("j").job_id == "j"
+
+
+def test_name_that_does_not_resolve(raw_options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with (
+        MetaStudio(**raw_options) as studio,
+        pytest.raises(APIConnectionError, match="Name or service not known"),
+    ):
+        studio.short_jobs.show("j")
 
 
 def test_upload_whose_response_has_no_end(

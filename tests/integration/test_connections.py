@@ -80,12 +80,9 @@ async def both(**options: Any) -> AsyncIterator[tuple[Server, AsyncMetaStudio]]:
     server = Server()
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listening:
         host, port = listening.sockets[0].getsockname()
-        keys = Credentials("AK", "SK")
-        endpoint = f"http://{host}:{port}"
-        async with AsyncMetaStudio(
-            endpoint=endpoint, project_id="p", credentials=keys, max_retries=0, **options
-        ) as studio:
-            await studio.short_jobs.show("j")  # from here on the key is good: all may go at once
+        defaults: dict[str, Any] = {"project_id": "p", "credentials": Credentials("AK", "SK"), "max_retries": 0}
+        async with AsyncMetaStudio(endpoint=f"http://{host}:{port}", **defaults | options) as studio:
+            await studio.short_jobs.show("j")
             yield server, studio
         await server.until_open(0)  # when it is closed, nothing is left
 
@@ -115,7 +112,8 @@ async def test_as_many_connections_as_are_needed_at_once_and_they_are_used_again
 
 @in_a_loop
 async def test_with_all_connections_in_use_the_next_request_waits_for_one() -> None:
-    async with both(timeout=httpx.Timeout(None, pool=20)) as (server, studio):
+    nobody = {"credentials": None, "auth": httpx.Auth()}  # with a key, a burst starts slowly
+    async with both(timeout=httpx.Timeout(None, pool=20), **nobody) as (server, studio):
         server.go_on.clear()
         full = asyncio.create_task(at_once(studio, MAX_CONNECTIONS))
         for _ in range(1 + MAX_CONNECTIONS):

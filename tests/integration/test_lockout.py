@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import socket
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from conftest import Connect
 from huaweicloud_auth import KeyRefused, Secret, key_guard
 from huaweicloud_auth.key_guard import (
+    HELD_SECONDS,
     LAST_REFUSAL,
     LOCK_SECONDS,
     MAX_REFUSALS,
@@ -289,10 +291,10 @@ def test_refusals_whose_cause_was_mended_end_at_the_fifth() -> None:
 
 def test_after_one_that_gets_in_the_count_and_the_time_start_anew() -> None:
     guard = KeyGuard(Clock())
-    guard.accepted()
+    guard.accepted(request())
     for _ in range(MAX_REFUSALS):  # in flight at the same time
         guard.refused(request(), refusal(), mended=False)
-    guard.accepted()
+    guard.accepted(request())
 
     guard.refused(request(), refusal(), mended=False)
 
@@ -313,15 +315,48 @@ def test_unproven_key_has_few_requests_under_way() -> None:
     assert guard.enter(request()) is None
 
 
-def test_with_a_key_that_got_in_nothing_waits_until_one_is_refused() -> None:
-    guard = KeyGuard(Clock())
-    guard.enter(request())
-    guard.accepted()
-    assert [guard.enter(request()) for _ in range(9)] == [None] * 9
+def test_burst_with_a_good_key_starts_slowly() -> None:
+    """Five at first, twice as many each time that half of them were accepted; later, five again."""
+    clock = Clock()
+    guard = KeyGuard(clock)
+    guard.accepted(request())
+    sizes = []
+    for _ in range(3):
+        under_way = [request()]
+        while (change := guard.enter(under_way[-1])) is None:
+            under_way.append(request())
+        sizes.append(len(under_way) - 1)
+        for each in under_way[: -(-sizes[-1] // 2)]:
+            assert not change.done()
+            guard.accepted(each)
+        assert change.result(0) is None
+        for each in under_way:
+            guard.left(each)
+    clock.now += 1.1
 
+    later = [request() for _ in range(6)]
+    assert sizes == [5, 10, 20]
+    assert [guard.enter(each) is None for each in later] == [True] * 5 + [False]
+
+
+def test_request_with_a_good_key_is_held_for_two_seconds_at_most() -> None:
+    guard = KeyGuard(Clock())
+    guard.accepted(request())
+    *under_way, held = (request() for _ in range(LAST_REFUSAL + 1))
+    assert [guard.enter(each) for each in under_way] == [None] * LAST_REFUSAL
+
+    assert guard.enter(held, waited=HELD_SECONDS - 0.1) is not None
+    assert guard.enter(held, waited=HELD_SECONDS) is None
+
+
+def test_with_a_key_that_was_refused_one_goes_ahead() -> None:
+    guard = KeyGuard(Clock())
+    guard.accepted(request())
+
+    ahead, held = request(), request()
     guard.refused(request(), refusal(), mended=False)
-    assert guard.enter(request()) is None
-    assert guard.enter(request()) is not None
+    assert guard.enter(ahead) is None
+    assert guard.enter(held, waited=HELD_SECONDS) is not None
 
 
 def test_request_of_a_closed_loop_is_forgotten() -> None:
@@ -354,7 +389,7 @@ def test_requests_that_were_given_up_may_have_been_refused() -> None:
 
 def test_what_is_not_written_when_a_refusal_is_known_is_not_sent() -> None:
     guard = KeyGuard(Clock())
-    guard.accepted()
+    guard.accepted(request())
     late, mended, new = request(), request(), request()
     so_far = guard.refused_so_far
     assert [guard.enter(each) for each in (late, mended)] == [None, None]
@@ -366,7 +401,7 @@ def test_what_is_not_written_when_a_refusal_is_known_is_not_sent() -> None:
     with pytest.raises(KeyRefused, match="went ahead"):
         guard.sending(id(late), "GET", late.url, so_far)
 
-    guard.accepted()
+    guard.accepted(request())
     guard.sending(id(late), "GET", late.url, so_far)
     assert guard.enter(new) is None
 
@@ -400,6 +435,55 @@ def test_cancelled_calls_are_counted(
     assert sum("not sent: 5 requests with this key" in each for each in said) == 3
 
 
+BURST: Final = 200
+
+
+def _threads(options: dict[str, Any]) -> Outcomes:
+    with MetaStudio(**options) as studio, ThreadPoolExecutor(BURST) as pool:
+        assert studio.short_jobs.show("j").job_id == "j"
+        calls = [pool.submit(studio.short_jobs.show, "j") for _ in range(BURST)]
+        return [call.exception() or call.result() for call in calls]
+
+
+def _tasks(options: dict[str, Any]) -> Outcomes:
+    async def main() -> Outcomes:
+        async with AsyncMetaStudio(**options) as studio:
+            assert (await studio.short_jobs.show("j")).job_id == "j"
+            return await asyncio.gather(*(studio.short_jobs.show("j") for _ in range(BURST)), return_exceptions=True)
+
+    return asyncio.run(main())
+
+
+def _aiohttp(options: dict[str, Any]) -> Outcomes:
+    return _tasks(options | {"transport": AiohttpTransport()})
+
+
+@pytest.mark.parametrize("burst", [_threads, _tasks, _aiohttp])
+def test_burst_with_a_good_key_that_was_disabled(
+    burst: Callable[[dict[str, Any]], Outcomes], server: RawServer, raw_options: dict[str, Any]
+) -> None:
+    """The key is unknown by the time of the burst: five refusals at most, and every call is told."""
+    server.answer(b'{"job_id": "j"}')
+    for _ in range(BURST):
+        server.answer(REFUSED, "401 Unauthorized")
+
+    outcomes = burst(raw_options)
+
+    assert {type(each) for each in outcomes} == {AuthenticationError}
+    assert 1 <= len(server.requests) - 1 <= LAST_REFUSAL
+    assert sum("Not sent" in str(each) for each in outcomes) == BURST - (len(server.requests) - 1)
+
+
+@pytest.mark.parametrize("burst", [_threads, _tasks, _aiohttp])
+def test_burst_with_a_good_key_gets_through(
+    burst: Callable[[dict[str, Any]], Outcomes], server: RawServer, raw_options: dict[str, Any]
+) -> None:
+    for _ in range(BURST + 1):
+        server.answer(b'{"job_id": "j"}')
+
+    assert {getattr(each, "job_id", each) for each in burst(raw_options)} == {"j"}
+
+
 def test_connections_that_are_refused_are_not_counted(connect: Connect, server: RawServer) -> None:
     """Nothing was sent, so nothing can have been refused."""
     key = Credentials(f"LOCKED{next(numbers)}", "SK")
@@ -410,6 +494,36 @@ def test_connections_that_are_refused_are_not_counted(connect: Connect, server: 
 
     server.answer(b'{"state": "WAITING"}')
     assert connect(endpoint=server.url, project_id="p", credentials=key).show("j").state == "WAITING"
+
+
+@pytest.mark.parametrize("transport", [lambda: None, AiohttpTransport], ids=["async", "aiohttp"])
+def test_cancelled_handshakes_are_not_counted(
+    server: RawServer, transport: Callable[[], httpx.AsyncBaseTransport | None]
+) -> None:
+    """Nothing was sent, so nothing can have been refused."""
+    key = Credentials(f"LOCKED{next(numbers)}", "SK")
+    server.answer(b'{"job_id": "j"}')
+
+    async def cancel_a_handshake(listener: socket.socket, studio: AsyncMetaStudio) -> None:
+        call = asyncio.create_task(studio.short_jobs.show("j"))
+        connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+        with connection:
+            assert await asyncio.get_running_loop().sock_recv(connection, 1) == b"\x16"  # its ClientHello
+            call.cancel()
+            assert isinstance((await asyncio.gather(call, return_exceptions=True))[0], asyncio.CancelledError)
+
+    async def main(listener: socket.socket) -> object:
+        silent = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        options: dict[str, Any] = {"project_id": "p", "credentials": key, "max_retries": 0}
+        async with AsyncMetaStudio(endpoint=silent, **options, transport=transport()) as studio:
+            for _ in range(LAST_REFUSAL + 1):
+                await cancel_a_handshake(listener, studio)
+        async with AsyncMetaStudio(endpoint=server.url, **options, transport=transport()) as studio:
+            return (await studio.short_jobs.show("j")).job_id
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        assert asyncio.run(main(listener)) == "j"
 
 
 def test_all_endpoints_together(connect: Connect) -> None:
