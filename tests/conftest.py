@@ -1,6 +1,7 @@
 """What several tests share: a sandbox, and one way to write a test for both clients."""
 
 import asyncio
+import os
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -142,10 +143,8 @@ def options(sandbox: Sandbox) -> dict[str, Any]:
 def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the machine's own settings."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID", "CREDENTIALS_FILE"):
-        monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}", raising=False)
-    for name in ("REGION", "ENDPOINT", "AUTH_TOKEN"):
-        monkeypatch.delenv(f"METASTUDIO_{name}", raising=False)
+    for name in [name for name in os.environ if name.startswith(("HUAWEICLOUD_SDK_", "HW_", "METASTUDIO_"))]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -20,15 +20,14 @@ from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 import pytest
 import typer.testing
 
-import metastudio.client
 from metastudio import AsyncMetaStudio, MetaStudio, MetaStudioError
-from metastudio.configuration import find_endpoint
+from metastudio.configuration import Region
 from metastudio_batch.journal import Journal
 from metastudio_cli.app import app
 from metastudio_sandbox import Sandbox, faults, recordings
@@ -102,18 +101,16 @@ def recording(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Pat
 @pytest.fixture(autouse=True)
 def _at_the_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing leaves this machine; what would, goes to the sandbox."""
-    connect, endpoint = socket.socket.connect, find_endpoint
+    connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
         assert address[0] == "127.0.0.1", address
         connect(self, address)
 
-    def at_the_sandbox(region: str | None, given: str | None) -> str:
-        url = endpoint(region, given)  # it must be one that the client takes
-        return sandbox.url if url.startswith("https:") else url  # http: a sandbox of the block's own
-
     monkeypatch.setattr(socket.socket, "connect", guarded)
-    monkeypatch.setattr(metastudio.client, "find_endpoint", at_the_sandbox)
+    for region in get_args(Region):
+        name = region.upper().replace("-", "_")
+        monkeypatch.setenv(f"HUAWEICLOUD_SDK_REGION_METASTUDIO_{name}", sandbox.url)
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
 

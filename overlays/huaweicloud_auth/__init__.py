@@ -3,9 +3,11 @@
 PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
 """
 
+from .agencies import assume_agency, ecs_agency
 from .aksk import AkSkAuth
 from .credentials import Credentials, Secret
 from .errors import ConfigurationError, CredentialsError, HuaweiCloudError, KeyRefused
+from .iam import IamTokenAuth
 from .token import TokenAuth
 
 __all__ = [
@@ -14,7 +16,10 @@ __all__ = [
     "Credentials",
     "CredentialsError",
     "HuaweiCloudError",
+    "IamTokenAuth",
     "KeyRefused",
     "Secret",
     "TokenAuth",
+    "assume_agency",
+    "ecs_agency",
 ]

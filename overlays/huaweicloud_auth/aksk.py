@@ -8,11 +8,12 @@ from typing import Any, Final
 import httpx
 
 from . import gateway, refusals, signing, validation
-from .credentials import Credentials, CredentialsSource, call_source
-from .errors import ConfigurationError, HuaweiCloudError
+from .credentials import Credentials, CredentialsSource
+from .errors import ConfigurationError
 from .flow import SteppedAuth, Steps, Wait, seconds_to_wait
 from .key_guard import HELD_SECONDS, KeyGuard, guard_of
 from .log import log
+from .renewing import Renewing
 from .request import body, sign
 
 #: The gateway refuses a date that is 15 minutes off; from this difference on, it is our clock that is taken for wrong.
@@ -32,8 +33,9 @@ class AkSkAuth(SteppedAuth):
     Any other refusal is left as it is, and the key is kept from being locked: see `huaweicloud_auth.key_guard`.
 
     Args:
-        credentials: A key pair, or a callable that returns one; it is called before each signature.
-        project_id: Sent and signed as `X-Project-Id`, which regional services ask for.
+        credentials: A key pair, or a callable that returns one. It is called before each signature, or, where its keys
+            have `expires_at`, in a thread of its own before they end.
+        project_id: Sent and signed as `X-Project-Id`, which regional services ask for; or what looks it up.
         now: The clock, aware of its time zone.
 
     Raises:
@@ -47,7 +49,7 @@ class AkSkAuth(SteppedAuth):
     def __init__(
         self,
         credentials: CredentialsSource,
-        project_id: str | None = None,
+        project_id: str | Renewing[str] | None = None,
         *,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -57,30 +59,46 @@ class AkSkAuth(SteppedAuth):
             kind = type(credentials)
             del credentials  # it may hold a secret, which a traceback with locals would show
             raise ConfigurationError(f"credentials must be a Credentials or a function that returns one, not {kind}")
-        self._credentials = credentials
-        self._project_id = None if project_id is None else validation.path_id("project_id", project_id)
-        self._now = now
+        self._credentials = renewing(credentials) if callable(credentials) else credentials
+        if project_id is not None and not isinstance(project_id, Renewing):
+            validation.path_id("project_id", project_id)
+        self._project_id, self._now = project_id, now
+        self._guard: KeyGuard | None = None
         self._offsets: dict[bytes, timedelta] = {}
 
     def _steps(self, request: httpx.Request) -> Steps:
         """Authenticate `request` and send it."""
         validation.refuse_plain_http(request)
+        patience = seconds_to_wait(request)
+        project_id = self._project_id
+        if isinstance(project_id, Renewing):
+            project_id = yield from project_id.steps(patience)
         for attempt in (1, 2):
-            credentials = self._current_credentials()
-            guard = guard_of(credentials)
+            credentials = self._credentials
+            if isinstance(credentials, Renewing):
+                credentials = yield from credentials.steps(patience)
+            guard = self._guard_of(credentials)
             try:
                 refused_so_far = yield from self._admitted(guard, request)
                 # Not the request itself, which would then hold itself.
                 about = id(request), request.method, request.url
                 request.extensions["before_sending"] = partial(guard.sending, *about, refused_so_far)
-                self._sign(request, credentials)
+                self._sign(request, credentials, project_id)
                 response: httpx.Response = yield request
-                mended = attempt == 1 and self._mends(request, response, credentials)
+                mended = attempt == 1 and (yield from self._mends(request, response, credentials))
                 _note(guard, request, response, mended=mended)
             finally:
                 guard.left(request)
             if not mended:
                 return
+
+    def _guard_of(self, credentials: Credentials) -> KeyGuard:
+        """Return the guard of a key; one that follows upon a good key of the same source is taken for good."""
+        guard, before = guard_of(credentials), self._guard
+        if before is not None and before is not guard:
+            guard.succeed(before)
+        self._guard = guard
+        return guard
 
     def _admitted(self, guard: KeyGuard, request: httpx.Request) -> Generator[Wait, Any, int]:
         """Wait until `guard` lets the request go; return how many refusals there were until then."""
@@ -96,31 +114,19 @@ class AkSkAuth(SteppedAuth):
             if refusal is not None:
                 raise refusals.before(request, refusal)
 
-    def _sign(self, request: httpx.Request, credentials: Credentials) -> None:
+    def _sign(self, request: httpx.Request, credentials: Credentials, project_id: str | None) -> None:
         offset = self._offsets.get(request.url.netloc, timedelta())
         # Kept for whoever has to find out why it is refused.
-        request.extensions["canonical_request"] = sign(request, credentials, self._project_id, self._now() + offset)
+        request.extensions["canonical_request"] = sign(request, credentials, project_id, self._now() + offset)
 
-    def _current_credentials(self) -> Credentials:
-        if isinstance(self._credentials, Credentials):
-            return self._credentials
-        credentials = call_source("credentials", self._credentials)
-        if not isinstance(credentials, Credentials):
-            raise ConfigurationError(f"the credentials callable returned {type(credentials)}, not Credentials")
-        return credentials
-
-    def _mends(self, request: httpx.Request, response: httpx.Response, used: Credentials) -> bool:
+    def _mends(self, request: httpx.Request, response: httpx.Response, used: Credentials) -> Generator[Wait, Any, bool]:
         """Mend what the gateway refused the request for, if that can be done; tell whether to send it again."""
         if not gateway.is_refusal(response):
             return False
-        return (self._corrects_clock(request, response) or self._has_others(used)) and body(request) is not None
-
-    def _has_others(self, used: Credentials) -> bool:
-        """Tell whether the callable returns other credentials by now, as when a temporary key ends on the way."""
-        try:
-            return self._current_credentials() != used
-        except HuaweiCloudError:  # the refusal says more
-            return False
+        mended = self._corrects_clock(request, response)
+        if not mended and isinstance(self._credentials, Renewing):
+            mended = (yield from self._credentials.renewed(used, seconds_to_wait(request))) is not None
+        return mended and body(request) is not None
 
     def _corrects_clock(self, request: httpx.Request, response: httpx.Response) -> bool:
         """Correct our offset to the endpoint's clock, if that is off; tell whether it was."""
@@ -134,6 +140,18 @@ class AkSkAuth(SteppedAuth):
             self._offsets[endpoint] = offset
             log.warning("The clock of %s is %.0f s ahead of ours: corrected", endpoint.decode(), offset.total_seconds())
         return True
+
+
+def renewing(source: Callable[[], Credentials]) -> Renewing[Credentials]:
+    """Return keys that renew themselves, from a callable."""
+    return source if isinstance(source, Renewing) else Renewing(partial(_checked, source), "credentials", keeps=False)
+
+
+def _checked(source: Callable[[], Credentials]) -> Credentials:
+    credentials = source()
+    if not isinstance(credentials, Credentials):
+        raise ConfigurationError(f"the credentials callable returned {type(credentials)}, not Credentials")
+    return credentials
 
 
 def _note(guard: KeyGuard, request: httpx.Request, response: httpx.Response, *, mended: bool) -> None:

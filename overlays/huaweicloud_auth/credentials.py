@@ -1,12 +1,13 @@
 """Access keys, as values that do not show themselves."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
 import attrs
 
 from . import validation
-from .errors import CredentialsError, HuaweiCloudError
+from .errors import ConfigurationError, CredentialsError, HuaweiCloudError
 
 T = TypeVar("T")
 
@@ -37,24 +38,29 @@ class Credentials:
         ak: The access key ID.
         sk: The secret access key.
         security_token: The token that belongs to a temporary pair.
+        expires_at: When a temporary pair ends, aware of its time zone: a callable that returned it is called again
+            before then, and not before each signature.
 
     Raises:
-        ConfigurationError: One of them is empty or not printable ASCII.
+        ConfigurationError: One of them is empty or not printable ASCII, or a date without a time zone.
     """
 
     ak: str
     sk: str
     security_token: str | None = None
+    expires_at: datetime | None = attrs.field(default=None, eq=False, repr=False)
 
-    def __init__(self, ak: str, sk: str, security_token: str | None = None) -> None:
+    def __init__(self, ak: str, sk: str, security_token: str | None = None, expires_at: datetime | None = None) -> None:
         # Wrapped and stored before anything can raise: a traceback that prints locals then shows `self`, and no secret.
         sk = hidden(sk)
         security_token = None if security_token is None else hidden(security_token)
-        self.__attrs_init__(ak, sk, security_token)  # type: ignore[attr-defined]  # attrs makes it; mypy does not know
+        self.__attrs_init__(ak, sk, security_token, expires_at)  # type: ignore[attr-defined]  # attrs makes it; mypy does not know
         validation.header_value("the AK", ak)
         validation.header_value("the SK", sk)
         if security_token is not None:
             validation.header_value("the security token", security_token)
+        if expires_at is not None and (not isinstance(expires_at, datetime) or expires_at.tzinfo is None):
+            raise ConfigurationError(f"expires_at must be a datetime with a time zone, not {expires_at!r:.60}")
 
 
 def hidden(value: Any) -> Any:

@@ -5,9 +5,11 @@ import sys
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Future
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 import httpx
+
+T = TypeVar("T")
 
 # Where a request has no limit of its own.
 _WAIT_SECONDS: Final = 120.0
@@ -24,6 +26,27 @@ class Wait(NamedTuple):
 #: Yields a request and is sent the response (a 4xx has been read, since its code may tell what to do), or yields a wait
 #: and is sent what it brought: None where it brought nothing in time.
 Steps: TypeAlias = Generator[httpx.Request | Wait, Any, None]
+
+
+def wait_for(steps: Generator[Wait, Any, T]) -> T:
+    """Run steps that only wait, and return their result; block meanwhile."""
+    try:
+        wait = next(steps)
+        while True:
+            wait = steps.send(_result(*wait))
+    except StopIteration as end:
+        return cast("T", end.value)
+
+
+async def wait_for_async(steps: Generator[Wait, Any, T]) -> T:
+    """Run steps as `wait_for` does, on asyncio or trio."""
+    try:
+        wait = next(steps)
+        while True:
+            await _wait(*wait)
+            wait = steps.send(_result(wait.change, 0))
+    except StopIteration as end:
+        return cast("T", end.value)
 
 
 class SteppedAuth(httpx.Auth):

@@ -5,12 +5,9 @@ that start at once with a wrong key are enough. So, for each key pair and all en
 shows that the key is good, three requests may be under way; after a refusal, one; and after three refusals in a row
 none is sent for five minutes. A refusal whose cause was mended, a clock for example, is not one of the three; nor is a
 request that was given up before its response; but five in a row are the last. What has not been written when a refusal
-becomes known is not sent. A clock that was set makes a good key unproven again.
-
-With a good key a burst starts slowly, since the key may have been disabled by now: five requests at first, and twice as
-many each time that half of them were accepted. None is held for more than two seconds.
-
-The count is this process's own.
+becomes known is not sent. A clock that was set makes a good key unproven again. With a good key a burst starts slowly,
+since the key may have been disabled by now: five requests at first, and twice as many each time that half of them were
+accepted; none is held for more than two seconds. The count is this process's own.
 """
 
 import asyncio
@@ -40,7 +37,6 @@ HELD_SECONDS: Final = 2.0
 #: Seconds after which the next burst starts slowly again.
 _IDLE_SECONDS: Final = 1.0
 _REMEMBERED: Final = 1024
-
 #: Resolved at the next change: with the refusal that ends those who wait for it, or None.
 Change: TypeAlias = Future[httpx.Response | None]
 
@@ -57,12 +53,13 @@ class KeyGuard:
 
     Attributes:
         refused_so_far: How many refusals there were; it only grows.
+        is_proven: Whether the key is taken for good.
     """
 
     now: Callable[[], float] = monotonic
     refused_so_far: int = 0
+    is_proven: bool = False
     _mutex: threading.Lock = attrs.field(factory=threading.Lock)
-    _proven: bool = False
     _suspect: bool = False
     _skew: float | None = None
     _refusals: int = 0
@@ -82,7 +79,7 @@ class KeyGuard:
         Args:
             request: The request.
             wall: The time that it will be signed with, in seconds.
-            waited: Seconds since it entered first.
+            waited: How long it has waited already, in seconds.
 
         Raises:
             KeyRefused: The key was refused too many times in a row; nothing may be sent now.
@@ -91,15 +88,20 @@ class KeyGuard:
         with self._mutex:
             now = self.now()
             self._notice(None if wall is None else wall - now)
-            if not self._proven:
+            if not self.is_proven:
                 self._stay_shut(request, now)
             if not self._under_way and now - self._grown_at > _IDLE_SECONDS:
                 self._window = LAST_REFUSAL
-            if self._is_full() and not (self._proven and waited >= HELD_SECONDS):
+            if self._is_full() and not (self.is_proven and waited >= HELD_SECONDS):
                 self._is_waited_for = True
                 return self._change
             self._under_way[id(request)] = _UnderWay(asyncio._get_running_loop())  # noqa: SLF001  # in its __all__
             return None
+
+    def succeed(self, before: "KeyGuard") -> None:
+        """Take the key for good if the one before it was, of the same source."""
+        if before.is_proven and not self._refusals and not self._unknown:
+            self.is_proven = True
 
     def _is_full(self) -> bool:
         if len(self._under_way) >= self._room():
@@ -108,7 +110,7 @@ class KeyGuard:
 
     def _room(self) -> int:
         """Return how many requests may be under way."""
-        if self._proven:
+        if self.is_proven:
             return self._window
         at_once = 1 if self._refusals or self._suspect else UNPROVEN_AT_ONCE
         return min(at_once, max(1, LAST_REFUSAL - self._refusals - self._unknown))
@@ -116,7 +118,7 @@ class KeyGuard:
     def _notice(self, skew: float | None) -> None:
         """Take the key for unproven if the clock was set."""
         if skew is not None and self._skew is not None and abs(skew - self._skew) > MAX_JUMP:
-            self._proven, self._suspect = False, True
+            self.is_proven, self._suspect = False, True
         self._skew = skew
 
     def _stay_shut(self, request: httpx.Request, now: float) -> None:
@@ -130,7 +132,7 @@ class KeyGuard:
             self._ended(self._under_way.pop(who))
 
     def _ended(self, under_way: _UnderWay) -> None:
-        if under_way.is_sent and not self._proven:
+        if under_way.is_sent and not self.is_proven:
             self._unknown += 1
             self._shut()
 
@@ -141,7 +143,7 @@ class KeyGuard:
     def sending(self, who: int, method: str, url: httpx.URL, refused_so_far: int) -> None:
         """Note that a request is about to be written; raise if one was refused since it entered (`enter` says what)."""
         with self._mutex:
-            if self.refused_so_far != refused_so_far and not self._proven and self._refusal is not None:
+            if self.refused_so_far != refused_so_far and not self.is_proven and self._refusal is not None:
                 was_mended = self._refusals == self._mended
                 raise refusals.before(httpx.Request(method, url), None if was_mended else self._refusal)
             if under_way := self._under_way.get(who):
@@ -151,8 +153,8 @@ class KeyGuard:
         """Note a response that is not a refusal."""
         with self._mutex:
             self._under_way.pop(id(request), None)
-            if not self._proven:
-                self._proven, self._suspect, self._refusal, self._shut_until = True, False, None, 0.0
+            if not self.is_proven:
+                self.is_proven, self._suspect, self._refusal, self._shut_until = True, False, None, 0.0
                 self._refusals = self._mended = self._unknown = 0
                 self._announce(None)
             elif self._is_half_empty():
@@ -166,7 +168,7 @@ class KeyGuard:
         """Note a refusal; unless its cause was mended, those who wait are refused with it."""
         with self._mutex:
             self._under_way.pop(id(request), None)
-            self._proven, self._refusal = False, refusals.without_request(response)
+            self.is_proven, self._refusal = False, refusals.without_request(response)
             self._refusals += 1
             self.refused_so_far += 1
             self._mended += mended
@@ -176,11 +178,10 @@ class KeyGuard:
     def left(self, request: httpx.Request) -> None:
         """Note that a request has ended, however that was."""
         with self._mutex:
-            if (under_way := self._under_way.pop(id(request), None)) is None:
-                return
-            self._ended(under_way)
-            if not self._proven or self._is_half_empty():
-                self._announce(None)
+            if under_way := self._under_way.pop(id(request), None):
+                self._ended(under_way)
+                if not self.is_proven or self._is_half_empty():
+                    self._announce(None)
 
     def _announce(self, refusal: httpx.Response | None) -> None:
         change, self._change, self._is_waited_for = self._change, Future(), False

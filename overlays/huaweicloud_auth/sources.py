@@ -1,41 +1,85 @@
-"""Where credentials and the project ID come from when nobody passes them: the environment, then the profile file.
+"""Where credentials, project ID and region come from when nobody passes them.
 
-Names and file are the official SDK's.
+The environment of the official SDK, then that of Terraform, then the profile file of the official SDK. Each place is
+taken whole: a pair is never put together from two.
 """
 
 import configparser
 import os
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from .credentials import Credentials, Secret
+import attrs
+
+from .credentials import Credentials, CredentialsSource, Secret
 from .errors import ConfigurationError
 from .log import log
 
-_SHOWN = {"ak", "project_id"}  # in the profile file; every other setting is taken for a secret
+_SHOWN = {"ak", "project_id", "region"}  # in the profile file; every other setting is taken for a secret
+_SDK = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+_TERRAFORM = ("HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN")
 
 
-def find_credentials(*others: str) -> Credentials:
-    """Return the key pair of the environment, else that of the profile file.
+@attrs.frozen
+class Place:
+    """What one place has.
 
-    Args:
-        others: Where else the caller has looked, for the error.
+    Attributes:
+        name: What the place is called.
+        credentials: A key pair, or what fetches one.
+        project_id: The project.
+        region: The region.
+        note: Why there is no key.
+    """
+
+    name: str
+    credentials: CredentialsSource | None = None
+    project_id: str | None = None
+    region: str | None = None
+    note: str = "not set"
+
+
+def places() -> Iterator[Place]:
+    """Yield the places in their order; each is read when it is come to.
 
     Raises:
-        ConfigurationError: There is none, or only one half of a pair; or the file cannot be read.
+        ConfigurationError: A place has only one half of a pair; or the profile file cannot be read.
     """
-    if (found := environment_credentials()) is not None:
-        return found
+    yield Place("HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK", environment_credentials())
+    yield terraform()
     file = profile()
-    if (found := file.credentials()) is not None:
-        return found
-    looked = [*others, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK (not set)", f"{file.path} ({file.note})"]
-    raise ConfigurationError(f"no credentials. Looked at: {'; '.join(looked)}")
+    project_id, region = (file.settings.get(name) or None for name in ("project_id", "region"))
+    yield Place(str(file.path), file.credentials(), project_id, region, file.note)
+
+
+def find_credentials(*before: Place) -> CredentialsSource:
+    """Return the key pair of the first place that has one.
+
+    Args:
+        before: Places that come before the usual ones.
+
+    Raises:
+        ConfigurationError: There is none; or what `places` raises.
+    """
+    looked_at = []
+    for place in chain(before, places()):
+        if place.credentials is not None:
+            return place.credentials
+        looked_at.append(f"{place.name} ({place.note})")
+    raise ConfigurationError(f"no credentials. Looked at: {'; '.join(looked_at)}")
 
 
 def find_project_id() -> str | None:
     """Return `HUAWEICLOUD_SDK_PROJECT_ID`, else `project_id` in the profile file, or None."""
     return variable("HUAWEICLOUD_SDK_PROJECT_ID") or profile().settings.get("project_id") or None
+
+
+def find_region() -> str | None:
+    """Return the region of Terraform's environment, if its key is the one that is used; else the profile file's."""
+    ours = environment_credentials() is None and terraform().region
+    return ours or profile().settings.get("region") or None
 
 
 def variable(name: str) -> str | None:
@@ -54,8 +98,21 @@ def environment_credentials() -> Credentials | None:
     Raises:
         ConfigurationError: Only one half of the pair is set.
     """
-    sk, token = secret_variable("HUAWEICLOUD_SDK_SK"), secret_variable("HUAWEICLOUD_SDK_SECURITY_TOKEN")
-    return _pair(variable("HUAWEICLOUD_SDK_AK"), sk, token, "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
+    return _of_environment(*_SDK)
+
+
+def terraform() -> Place:
+    """Return the key pair and the region that Terraform's provider reads from the environment.
+
+    Raises:
+        ConfigurationError: Only one half of the pair is set.
+    """
+    found = _of_environment(*_TERRAFORM)
+    return Place("HW_ACCESS_KEY and HW_SECRET_KEY", found, region=variable("HW_REGION_NAME") if found else None)
+
+
+def _of_environment(ak: str, sk: str, token: str) -> Credentials | None:
+    return _pair(variable(ak), secret_variable(sk), secret_variable(token), ak, sk)
 
 
 class Profile(NamedTuple):

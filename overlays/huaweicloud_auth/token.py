@@ -1,14 +1,16 @@
 """`TokenAuth`: requests with an IAM user token."""
 
 from collections.abc import Callable
+from functools import partial
 
 import httpx
 
 from . import gateway, validation
-from .credentials import Secret, call_source
+from .credentials import Secret
 from .errors import ConfigurationError
-from .flow import SteppedAuth, Steps
+from .flow import SteppedAuth, Steps, seconds_to_wait
 from .log import log
+from .renewing import Renewing
 from .request import body
 
 
@@ -17,7 +19,8 @@ class TokenAuth(SteppedAuth):
 
     Args:
         token: The token, or a callable that returns one. It is called before each request, and once more when the
-            gateway says that the token must be renewed (`APIGW.0307`); the request is then sent once more.
+            gateway says that the token must be renewed (`APIGW.0307`); if it then returns another one, the request is
+            sent once more.
 
     Raises:
         ConfigurationError: The token is no string, empty or not printable ASCII, or would go to another machine over
@@ -26,37 +29,43 @@ class TokenAuth(SteppedAuth):
     """
 
     def __init__(self, token: str | Callable[[], str]) -> None:
+        self._token: Secret | Renewing[Secret]
         if isinstance(token, str):
-            token = Secret(token)
+            self._token = Secret(token)
             validation.header_value("the token", token)
+        elif isinstance(token, Renewing):
+            self._token = token
         elif callable(token):
             validation.function("token", token, "a string or a function that returns one")
+            self._token = Renewing(partial(_checked, token), "token", keeps=False)
         else:
             token = type(token)  # it may be one in bytes, which a traceback with locals would show
             raise ConfigurationError(f"token must be a string or a function that returns one, not {token}")
-        self._token = token
 
     def _steps(self, request: httpx.Request) -> Steps:
         """Authenticate `request` and send it."""
         validation.refuse_plain_http(request)
-        request.headers["X-Auth-Token"] = self._current_token()
+        if not isinstance(self._token, Renewing):
+            request.headers["X-Auth-Token"] = self._token
+            yield request
+            return
+        patience = seconds_to_wait(request)
+        token = request.headers["X-Auth-Token"] = yield from self._token.steps(patience)
         response: httpx.Response = yield request
-        if callable(self._token) and gateway.is_error(response, "0307") and body(request) is not None:
-            log.warning("The token had to be renewed: sent again with the one that the callable returns now")
-            request.headers["X-Auth-Token"] = self._current_token()
+        if not gateway.is_error(response, "0307") or body(request) is None:
+            return
+        if (other := (yield from self._token.renewed(token, patience))) is not None:
+            log.warning("The token had to be renewed: sent again with another one")
+            request.headers["X-Auth-Token"] = other
             yield request
 
-    def _current_token(self) -> str:
-        source = self._token
-        if isinstance(source, str):
-            return source
-        token = call_source("token", lambda: _secret(source()))
-        return validation.header_value("the token from the callable", token)
 
-
-def _secret(token: object) -> Secret:
+def _checked(source: Callable[[], str]) -> Secret:
+    token: object = source()
     if isinstance(token, str):
-        return Secret(token)
+        token = Secret(token)
+        validation.header_value("the token from the callable", token)
+        return token
     kind = type(token)
     del token  # a token in bytes, for one: a traceback with locals would show it
     raise ConfigurationError(f"the token callable returned {kind}, not a string")

@@ -16,6 +16,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,1000}")  # of a URL beyond 65,536 characters, httpx makes no request
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 
+#: The names that a resolver takes, and addresses. Compiled when it is needed: with a region it is not.
+_HOST: Final = rb"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:]*:[0-9a-f:.]+"
+_MAX_REGION: Final = 50
+_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+
 
 def path_id(name: str, value: str) -> str:
     """Return `value` if it is one segment of a path that means itself, on the wire and when it is signed.
@@ -73,3 +78,45 @@ def refuse_plain_http(request: httpx.Request) -> None:
     """
     if request.url.scheme != "https" and not is_loopback(request.url.host):
         raise ConfigurationError(f"{request.url.host}: plain http would show the credentials to the network; use https")
+
+
+def region(value: str) -> str:
+    """Return `value` if it can be a region's ID, such as `cn-north-4`: it becomes a part of a host's name.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    if not isinstance(value, str) or len(value) > _MAX_REGION or not _REGION.fullmatch(value):
+        raise ConfigurationError(f"a region looks like cn-north-4, not {printable(repr(value), 60)}")
+    return value
+
+
+def endpoint(url: str, name: str = "endpoint") -> str:
+    """Return `url` as scheme, host and port, if it is a place that credentials may be sent to.
+
+    Raises:
+        ConfigurationError: It is not `https://host[:port]`, or plain http to a host that is not loopback.
+    """
+    try:
+        parts = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        parts = httpx.URL()
+    if parts.scheme not in {"http", "https"} or not _is_address(parts):
+        raise ConfigurationError(f"{name} must look like https://host or https://host:port, not {_shown(url)}")
+    if parts.userinfo or parts.raw_path != b"/" or parts.fragment:
+        raise ConfigurationError(f"{name} must be a scheme, a host and a port only: no user, path, query or fragment")
+    if parts.scheme == "http" and not is_loopback(parts.host):
+        raise ConfigurationError(
+            f"{name}: plain http would show the credentials to the network; use https://{parts.host} "
+            "(http is accepted for localhost and loopback addresses only)"
+        )
+    return f"{parts.scheme}://{parts.netloc.decode('ascii')}"
+
+
+def _is_address(url: httpx.URL) -> bool:
+    return bool(re.fullmatch(_HOST, url.raw_host)) and (url.port or 0) in range(65_536)
+
+
+def _shown(url: object) -> str:
+    # A malformed URL may still hold a password before its last @.
+    return printable(repr(re.sub(r"(?s).*@", "…@", url) if isinstance(url, str) else type(url)), 80)

@@ -3,7 +3,7 @@
 PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
 """
 
-from huaweicloud_auth import AkSkAuth, Credentials, TokenAuth
+from huaweicloud_auth import AkSkAuth, Credentials, IamTokenAuth, TokenAuth, assume_agency, ecs_agency
 from metastudio_client.models import AssessProperty, AssessResult, CreatedShortJob, JobState, JobType, ShortJob
 
 from ._version import __version__
@@ -51,6 +51,7 @@ __all__ = [
     "CredentialsError",
     "Failed",
     "Finished",
+    "IamTokenAuth",
     "InternalServerError",
     "JobState",
     "JobType",
@@ -69,5 +70,7 @@ __all__ = [
     "UploadError",
     "WaitTimeout",
     "__version__",
+    "assume_agency",
+    "ecs_agency",
     "metrics",
 ]

@@ -36,11 +36,10 @@ class AsyncShortJobs(Operations):
         self,
         caller: AsyncCaller,
         uploader: AsyncUploader,
-        project_id: str,
         app_user_id: str | None,
         paces: dict[str, Pace],
     ) -> None:
-        super().__init__(project_id, app_user_id, paces)
+        super().__init__(app_user_id, paces)
         self._caller, self._uploader = caller, uploader
 
     async def show(
@@ -72,8 +71,8 @@ class AsyncShortJobs(Operations):
 
     async def limits(self) -> RecordingLimits:
         """Return the shortest and the longest recording that may be assessed, in seconds."""
-        operation = partial(show_tenant_duration_cfg.asyncio, self._project_id)
-        return operations.recording_limits(await self._caller.run(operation, TenantDurationCfg, self._caller.new()))
+        found = await self._caller.run(show_tenant_duration_cfg.asyncio, TenantDurationCfg, self._caller.new())
+        return operations.recording_limits(found)
 
     async def assess(
         self,
@@ -171,11 +170,11 @@ class AsyncShortJobs(Operations):
 
     async def _show(self, job_id: str, app_user_id: str | None, call: Call) -> ShortJob:
         job_id, user = validation.path_id("job_id", job_id), self._user(app_user_id)
-        operation = partial(show_short_job.asyncio, self._project_id, job_id, x_app_user_id=user)
+        operation = partial(show_short_job.asyncio, job_id=job_id, x_app_user_id=user)
         return await self._caller.run(operation, ShortJob, call, partial(operations.wrong_job, job_id))
 
     async def _create(self, body: CreateShortJobRequest, app_user_id: str | None, call: Call) -> CreatedShortJob:
-        operation = partial(create_short_job.asyncio, self._project_id, body=body, x_app_user_id=app_user_id)
+        operation = partial(create_short_job.asyncio, body=body, x_app_user_id=app_user_id)
         return operations.secret(await self._caller.run(operation, CreatedShortJob, call, operations.wrong_creation))
 
     async def _create_paced(self, language: str, app_user_id: str | None) -> CreatedShortJob:
@@ -186,7 +185,7 @@ class AsyncShortJobs(Operations):
         await self._uploader.upload(url, body, on_progress)
 
     async def _commit_paced(self, job_id: str, app_user_id: str | None) -> None:
-        operation = partial(commit_short_job.asyncio, self._project_id, job_id, x_app_user_id=app_user_id)
+        operation = partial(commit_short_job.asyncio, job_id=job_id, x_app_user_id=app_user_id)
         await self._caller.run(operation, NoneType, self._caller.new(pace=self.paces["commit"]))
 
     async def _recording_limits(self) -> RecordingLimits:

@@ -8,6 +8,9 @@ from typing import TypeVar
 import attrs
 import httpx
 
+from huaweicloud_auth.flow import wait_for, wait_for_async
+from huaweicloud_auth.renewing import Renewing
+
 from . import validation
 from .attempt import Attempt, Call, Wrong
 from .errors import MetaStudioError
@@ -22,6 +25,7 @@ class _Caller:
 
     max_retries: int
     total_timeout: float
+    project: str | Renewing[str]
     clock: Callable[[], float]
 
     def new(
@@ -54,18 +58,21 @@ class Caller(_Caller):
         """Run `operation` until it returns a `returns`, or until `call` has no attempt left.
 
         Args:
-            operation: A generated function whose arguments are given, but for its client.
+            operation: A generated function whose arguments are given, but for the project's ID and the client.
             returns: What the contract promises; `NoneType` where it promises no content.
             call: Its limits.
             wrong: What else to validate.
         """
+        project = self.project
+        if not isinstance(project, str):
+            project = wait_for(project.steps(call.seconds_left()))
         if pause := call.turn():
             self.sleep(pause)
         while True:
             attempt = Attempt(self.http, call)
             try:
                 with attempt:
-                    attempt.result = operation(client=attempt.client)
+                    attempt.result = operation(project, client=attempt.client)
                 return attempt.outcome(returns, wrong)
             except MetaStudioError as error:
                 delay = call.delay(error, attempt.method)
@@ -84,13 +91,16 @@ class AsyncCaller(_Caller):
         self, operation: Callable[..., Awaitable[object]], returns: type[T], call: Call, wrong: Wrong[T] = None
     ) -> T:
         """Run `operation`; as `Caller.run`."""
+        project = self.project
+        if not isinstance(project, str):
+            project = await wait_for_async(project.steps(call.seconds_left()))
         if pause := call.turn():
             await self.sleep(pause)
         while True:
             attempt = Attempt(self.http, call)
             try:
                 with attempt:
-                    attempt.result = await operation(client=attempt.client)
+                    attempt.result = await operation(project, client=attempt.client)
                 return attempt.outcome(returns, wrong)
             except MetaStudioError as error:
                 delay = call.delay(error, attempt.method)

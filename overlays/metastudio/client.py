@@ -6,6 +6,8 @@ import httpx
 
 from huaweicloud_auth import Secret
 from huaweicloud_auth.credentials import CredentialsSource
+from huaweicloud_auth.flow import wait_for_async
+from huaweicloud_auth.proxies import environment_proxy
 from metastudio_client import Client
 
 from . import deadline, validation
@@ -14,12 +16,11 @@ from .async_short_jobs import AsyncShortJobs
 from .asyncio_transport import AsyncioTransport
 from .bounded import AsyncBounded, Bounded
 from .calls import AsyncCaller, Caller
-from .configuration import Region, find_auth, find_endpoint, find_project_id, wrong_identity
+from .configuration import Region, find, wrong_identity
 from .connecting import Proxy, Verify, check_proxy, checked_timeout, checked_verify, context
 from .errors import ConfigurationError
 from .http_clients import AsyncClient, SyncClient
 from .pace import paces
-from .proxies import environment_proxy
 from .short_jobs import ShortJobs
 from .upload import AsyncUploader, Uploader
 
@@ -35,7 +36,6 @@ class _Studio(Generic[TransportT]):
     endpoint: str
     app_user_id: str | None
     _kind_of_transport: type[Any]
-    project_id: str
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class _Studio(Generic[TransportT]):
         region: Region | str | None = None,
         endpoint: str | None = None,
         project_id: str | None = None,
-        credentials: CredentialsSource | None = None,
+        credentials: CredentialsSource | str | None = None,
         auth: httpx.Auth | None = None,
         app_user_id: str | None = None,
         timeout: float | httpx.Timeout = 30.0,
@@ -57,13 +57,15 @@ class _Studio(Generic[TransportT]):
         """Validate the configuration; what is not given is taken from the environment.
 
         Args:
-            region: A region of the service, `cn-north-4` for example; or `METASTUDIO_REGION`.
+            region: A region of the service, `cn-north-4` for example; or `METASTUDIO_REGION`, or the profile file.
             endpoint: `https://host[:port]` instead of a region; or `METASTUDIO_ENDPOINT`. Plain http to loopback.
-            project_id: The project's ID in that region; or `HUAWEICLOUD_SDK_PROJECT_ID`, or the profile file.
-            credentials: A key pair, or a callable that returns one and is called before each signature; or
-                `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK`, with `HUAWEICLOUD_SDK_SECURITY_TOKEN` for temporary keys;
-                or the profile file.
-            auth: An `AkSkAuth`, `TokenAuth` or any `httpx.Auth`, instead of `credentials`; or `METASTUDIO_AUTH_TOKEN`.
+            project_id: The project's ID in that region; or `HUAWEICLOUD_SDK_PROJECT_ID`, or the profile file. Otherwise
+                IAM is asked for it before the first call, if a region and a key pair are given.
+            credentials: A key pair, a callable that returns one, or `ecs-agency`, `hcloud` or `hcloud:PROFILE`; or
+                `METASTUDIO_CREDENTIALS`, `HUAWEICLOUD_SDK_AK` and `_SK`, `HW_ACCESS_KEY` and `HW_SECRET_KEY`, or the
+                profile file.
+            auth: An `AkSkAuth`, `TokenAuth`, `IamTokenAuth` or any `httpx.Auth`, instead of `credentials`; or
+                `METASTUDIO_AUTH_TOKEN`.
             app_user_id: Sent as `X-App-UserId` with every call: the ID of your own user.
             timeout: Seconds for each phase of an attempt (connect, write, read), or an `httpx.Timeout`.
             max_retries: How many attempts may follow the first one of a call.
@@ -79,14 +81,14 @@ class _Studio(Generic[TransportT]):
         if wrong := wrong_identity(credentials, auth):
             credentials = auth = None  # nothing of them in a traceback with locals
             raise ConfigurationError(wrong)
-        self.endpoint = base_url = find_endpoint(region, endpoint)
+        found = find(region, endpoint, project_id, credentials, auth, checked_verify(verify))
+        self.endpoint = base_url = found.endpoint
+        self._auth, self._project = found.auth, found.project_id
         if proxy is not None and transport is not None:
             raise ConfigurationError("give proxy or transport, not both: the transport decides on proxies")
-        self.project_id = find_project_id(project_id)
         self.app_user_id = None if app_user_id is None else validation.header_value("app_user_id", app_user_id)
         retries = validation.count("max_retries", max_retries)
         self._limits = retries, validation.number("total_timeout", total_timeout)
-        self._auth = find_auth(credentials, auth, self.project_id)
         self._timeout = checked_timeout(timeout)
         self._paces = paces(base_url, validation.share("quota_share", quota_share))
         self.client = Client(base_url)
@@ -96,6 +98,18 @@ class _Studio(Generic[TransportT]):
             raise ConfigurationError(f"transport must be a {self._kind_of_transport.__name__}, not {type(transport)}")
         verify = checked_verify(verify) if transport else context(verify)
         self._connect(base_url, verify, proxy, transport)
+
+    @property
+    def project_id(self) -> str:
+        """The project's ID.
+
+        Raises:
+            ConfigurationError: It has to be looked up, and was not yet: `find_project_id` does that, or the first call.
+        """
+        project = self._project if isinstance(self._project, str) else self._project.known()
+        if project is None:
+            raise ConfigurationError("the project ID is not known yet: call find_project_id first")
+        return project
 
     def _connect(self, base_url: str, verify: Verify, proxy: Proxy, transport: TransportT | None) -> None:
         try:
@@ -126,8 +140,17 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
         )
         self.client.set_httpx_client(self._http)
         self._uploader = Uploader(verify, proxy, self._limits[0])
-        caller = Caller(*self._limits, http=self._http)
-        self.short_jobs = ShortJobs(caller, self._uploader, self.project_id, self.app_user_id, self._paces)
+        caller = Caller(*self._limits, project=self._project, http=self._http)
+        self.short_jobs = ShortJobs(caller, self._uploader, self.app_user_id, self._paces)
+
+    def find_project_id(self) -> str:
+        """Return the project's ID; look it up if it is not known.
+
+        Raises:
+            ConfigurationError: The account has no project in the region, or several.
+            CredentialsError: IAM rejected the key, or did not respond.
+        """
+        return self._project if isinstance(self._project, str) else self._project()
 
     def close(self) -> None:
         """Close the connections."""
@@ -154,8 +177,12 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
         )
         self.client.set_async_httpx_client(self._http)
         self._uploader = AsyncUploader(verify, proxy, self._limits[0])
-        caller = AsyncCaller(*self._limits, http=self._http)
-        self.short_jobs = AsyncShortJobs(caller, self._uploader, self.project_id, self.app_user_id, self._paces)
+        caller = AsyncCaller(*self._limits, project=self._project, http=self._http)
+        self.short_jobs = AsyncShortJobs(caller, self._uploader, self.app_user_id, self._paces)
+
+    async def find_project_id(self) -> str:
+        """Return the project's ID; as `MetaStudio.find_project_id`."""
+        return self._project if isinstance(self._project, str) else await wait_for_async(self._project.steps())
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -1,46 +1,108 @@
 """Where the configuration comes from when nobody passes it."""
 
-from typing import Literal, TypeAlias, get_args
+import ssl
+from typing import Final, Literal, TypeAlias, get_args
 
+import attrs
 import httpx
 
-from huaweicloud_auth import AkSkAuth, Credentials, TokenAuth, sources
+from huaweicloud_auth import AkSkAuth, Credentials, IamTokenAuth, TokenAuth, ecs_agency, koocli, sources
+from huaweicloud_auth.agencies import METADATA
+from huaweicloud_auth.aksk import renewing
 from huaweicloud_auth.credentials import CredentialsSource
+from huaweicloud_auth.projects import project_of
+from huaweicloud_auth.renewing import Renewing
+from huaweicloud_auth.sources import Place
 
 from . import validation
-from .errors import ConfigurationError, printable
+from .errors import ConfigurationError
+from .log import log
 
-#: The regions of the contract; for another one, give its endpoint.
+#: The regions of the contract; another one is accepted too.
 Region: TypeAlias = Literal["cn-north-4", "cn-east-3", "ap-southeast-3"]
 
+#: Keys that are used only where they are asked for by name.
+NAMES: Final = "ecs-agency, hcloud or hcloud:PROFILE"
 
-def find_endpoint(region: str | None, endpoint: str | None) -> str:
-    """Return the endpoint of a region, or the one that is given; else what the environment has."""
+_logged: Final[set[str]] = set()
+
+
+@attrs.frozen
+class Configuration:
+    """Where requests go, for which project, and what authenticates them."""
+
+    endpoint: str
+    region: str | None
+    project_id: str | Renewing[str]
+    auth: httpx.Auth
+
+
+def find(
+    region: str | None,
+    endpoint: str | None,
+    project_id: str | None,
+    credentials: CredentialsSource | str | None,
+    auth: httpx.Auth | None,
+    verify: ssl.SSLContext | bool = True,
+) -> Configuration:
+    """Return the configuration: the arguments of a client, else what the environment or the profile file has.
+
+    Raises:
+        ConfigurationError: Something is missing or malformed.
+    """
+    place = find_place(credentials, auth)
+    url, region = find_endpoint(region, endpoint, place)
+    identity = find_identity(credentials, auth, place)
+    project = find_project_id(project_id, place) or _looked_up(identity, region, verify)
+    return Configuration(
+        url, region, project, identity if isinstance(identity, httpx.Auth) else AkSkAuth(identity, project)
+    )
+
+
+def find_place(credentials: object, auth: object) -> Place | None:
+    """Return the place whose name is given as `credentials`, or in METASTUDIO_CREDENTIALS if nothing is given."""
+    name = credentials if credentials is not None or auth is not None else sources.variable("METASTUDIO_CREDENTIALS")
+    if not isinstance(name, str):
+        return None
+    kind, _, profile = name.partition(":")
+    if name == "ecs-agency":
+        metadata = sources.variable("METASTUDIO_METADATA_ENDPOINT") or METADATA
+        return Place("the agency of this ECS", ecs_agency(endpoint=metadata))
+    if kind == "hcloud" and (profile or ":" not in name):
+        return koocli.profile(profile or None)
+    del name, credentials, kind, profile  # somebody may have taken it for the key itself
+    raise ConfigurationError(f"METASTUDIO_CREDENTIALS, or credentials as a string, must be {NAMES}")
+
+
+def find_endpoint(region: str | None, endpoint: str | None, place: Place | None = None) -> tuple[str, str | None]:
+    """Return the endpoint of a region and the region; or the endpoint that is given, and None."""
     if region is not None and endpoint is not None:
         raise ConfigurationError("give region or endpoint, not both")
     if region is None:
         endpoint = endpoint or sources.variable("METASTUDIO_ENDPOINT")
-        region = sources.variable("METASTUDIO_REGION")
     if endpoint is not None:
-        return validation.endpoint(endpoint)
+        return validation.endpoint(endpoint), None
+    if region is None:
+        of_place = place.region if place else None
+        region = sources.variable("METASTUDIO_REGION") or of_place or sources.find_region()
     known = ", ".join(get_args(Region))
     if region is None:
-        raise ConfigurationError(f"no region: pass region=… or set METASTUDIO_REGION (one of {known})")
-    if region not in get_args(Region):
-        other = f"unknown region {printable(repr(region), 60)}: it is one of {known}"
-        raise ConfigurationError(f"{other}; for another one pass endpoint=… or set METASTUDIO_ENDPOINT")
-    return f"https://metastudio.{region}.myhuaweicloud.com"
+        raise ConfigurationError(f"no region: pass region=… or set METASTUDIO_REGION ({known})")
+    name = f"HUAWEICLOUD_SDK_REGION_METASTUDIO_{validation.region(region).upper().replace('-', '_')}"
+    if (override := sources.variable(name)) is not None:
+        return validation.endpoint(override, name), region
+    if region not in (*get_args(Region), *_logged):
+        _logged.add(region)
+        log.warning("Region %s: nobody has confirmed that the service is there; known are %s", region, known)
+    return f"https://metastudio.{region}.myhuaweicloud.com", region
 
 
-def find_project_id(project_id: str | None) -> str:
-    """Return the project's ID: the argument, else what the environment or the profile file has."""
+def find_project_id(project_id: str | None, place: Place | None = None) -> str | None:
+    """Return the project's ID: the argument, else what the environment, `place` or the profile file has."""
+    if project_id is None:
+        project_id = sources.variable("HUAWEICLOUD_SDK_PROJECT_ID") or (place.project_id if place else None)
     value = sources.find_project_id() if project_id is None else project_id
-    if value is None:
-        raise ConfigurationError(
-            "no project ID: pass project_id=… or set HUAWEICLOUD_SDK_PROJECT_ID (the console shows it for each region "
-            'under "My Credentials")'
-        )
-    return validation.path_id("project_id", value)
+    return None if value is None else validation.path_id("project_id", value)
 
 
 def wrong_identity(credentials: object, auth: object) -> str | None:
@@ -49,19 +111,37 @@ def wrong_identity(credentials: object, auth: object) -> str | None:
         return "give credentials or auth, not both"
     if auth is not None and not isinstance(auth, httpx.Auth):
         return f"auth must be an AkSkAuth, a TokenAuth or another httpx.Auth, not {type(auth)}"
-    if credentials is not None and not isinstance(credentials, Credentials) and not callable(credentials):
+    if credentials is not None and not isinstance(credentials, Credentials | str) and not callable(credentials):
         return f"credentials must be a Credentials(ak, sk) or a function that returns one, not {type(credentials)}"
     return None
 
 
-def find_auth(credentials: CredentialsSource | None, auth: httpx.Auth | None, project_id: str) -> httpx.Auth:
-    """Return what authenticates: the arguments, else what the environment or the profile file has."""
+def find_identity(
+    credentials: CredentialsSource | str | None, auth: httpx.Auth | None, place: Place | None = None
+) -> CredentialsSource | httpx.Auth:
+    """Return what authenticates: the arguments, else what `place`, the environment or the profile file has."""
     if auth is not None:
         return auth
-    if credentials is not None:
-        return AkSkAuth(credentials, project_id)
+    given = credentials
+    if given is None or isinstance(given, str):
+        given = place.credentials if place else None
+    if given is not None:
+        return renewing(given) if callable(given) else given
     token = sources.secret_variable("METASTUDIO_AUTH_TOKEN")
     if token is not None and sources.environment_credentials() is None:
         return TokenAuth(token)
-    looked_at = ("the arguments credentials and auth (not given)", "METASTUDIO_AUTH_TOKEN (not set)")
-    return AkSkAuth(sources.find_credentials(*looked_at), project_id)
+    arguments = Place("the arguments credentials and auth", note="not given")
+    return sources.find_credentials(arguments, *([place] if place else ()), Place("METASTUDIO_AUTH_TOKEN"))
+
+
+def _looked_up(
+    identity: CredentialsSource | httpx.Auth, region: str | None, verify: ssl.SSLContext | bool
+) -> Renewing[str]:
+    if isinstance(identity, IamTokenAuth):
+        return identity.project_id
+    if isinstance(identity, httpx.Auth) or region is None:
+        raise ConfigurationError(
+            "no project ID: pass project_id=… or set HUAWEICLOUD_SDK_PROJECT_ID (the console shows it for each region "
+            'under "My Credentials"). It is looked up where a region and a key pair are given'
+        )
+    return project_of(identity, region, verify=verify)

@@ -1,4 +1,4 @@
-"""What both classes of short jobs share: the project, the user, the paces, and what is wrong with a response."""
+"""What both classes of short jobs share: the user, the paces, and what is wrong with a response."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,8 +26,8 @@ class Operations:
         paces: How often `create`, `commit` and `show` are sent by all waits and assessments of the client.
     """
 
-    def __init__(self, project_id: str, app_user_id: str | None, paces: dict[str, Pace]) -> None:
-        self._project_id, self._app_user_id, self.paces = project_id, app_user_id, paces
+    def __init__(self, app_user_id: str | None, paces: dict[str, Pace]) -> None:
+        self._app_user_id, self.paces = app_user_id, paces
         self._known_limits: RecordingLimits | None = None
 
     def _user(self, app_user_id: str | None) -> str | None:

@@ -30,10 +30,8 @@ from .upload_body import Body, File, OnProgress, Source
 class ShortJobs(Operations):
     """The short jobs of one project; `studio.short_jobs`."""
 
-    def __init__(
-        self, caller: Caller, uploader: Uploader, project_id: str, app_user_id: str | None, paces: dict[str, Pace]
-    ) -> None:
-        super().__init__(project_id, app_user_id, paces)
+    def __init__(self, caller: Caller, uploader: Uploader, app_user_id: str | None, paces: dict[str, Pace]) -> None:
+        super().__init__(app_user_id, paces)
         self._caller, self._uploader = caller, uploader
 
     def show(
@@ -91,8 +89,8 @@ class ShortJobs(Operations):
 
     def limits(self) -> RecordingLimits:
         """Return the shortest and the longest recording that may be assessed, in seconds."""
-        query = partial(show_tenant_duration_cfg.sync, self._project_id)
-        return operations.recording_limits(self._caller.run(query, TenantDurationCfg, self._caller.new()))
+        found = self._caller.run(show_tenant_duration_cfg.sync, TenantDurationCfg, self._caller.new())
+        return operations.recording_limits(found)
 
     def assess(
         self,
@@ -171,11 +169,11 @@ class ShortJobs(Operations):
 
     def _show(self, job_id: str, app_user_id: str | None, call: Call) -> ShortJob:
         job_id, user = validation.path_id("job_id", job_id), self._user(app_user_id)
-        operation = partial(show_short_job.sync, self._project_id, job_id, x_app_user_id=user)
+        operation = partial(show_short_job.sync, job_id=job_id, x_app_user_id=user)
         return self._caller.run(operation, ShortJob, call, partial(operations.wrong_job, job_id))
 
     def _create(self, body: CreateShortJobRequest, app_user_id: str | None, call: Call) -> CreatedShortJob:
-        operation = partial(create_short_job.sync, self._project_id, body=body, x_app_user_id=app_user_id)
+        operation = partial(create_short_job.sync, body=body, x_app_user_id=app_user_id)
         return operations.secret(self._caller.run(operation, CreatedShortJob, call, operations.wrong_creation))
 
     def _create_paced(self, language: str, app_user_id: str | None) -> CreatedShortJob:
@@ -186,7 +184,7 @@ class ShortJobs(Operations):
         self._uploader.upload(url, body, on_progress)
 
     def _commit_paced(self, job_id: str, app_user_id: str | None) -> None:
-        operation = partial(commit_short_job.sync, self._project_id, job_id, x_app_user_id=app_user_id)
+        operation = partial(commit_short_job.sync, job_id=job_id, x_app_user_id=app_user_id)
         self._caller.run(operation, NoneType, self._caller.new(pace=self.paces["commit"]))
 
     def _recording_limits(self) -> RecordingLimits:

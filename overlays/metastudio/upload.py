@@ -10,6 +10,7 @@ import attrs
 import httpx
 
 from huaweicloud_auth import Secret
+from huaweicloud_auth.proxies import environment_proxy
 
 from . import deadline
 from .asyncio_transport import AsyncioTransport
@@ -19,7 +20,6 @@ from .errors import MetaStudioError
 from .http_clients import failure_of, forget_locals
 from .journey_errors import UploadError, upload_error
 from .log import log
-from .proxies import environment_proxy
 from .retries import backoff, may_repeat
 from .upload_body import Body, OnProgress, ResponseTime, counted, in_threads
 from .upload_target import Target, expires

@@ -133,7 +133,8 @@ class Batch:
     async def _opened(self) -> AsyncIterator[Ledger]:
         loop, studio = asyncio.get_running_loop(), self._studio
         with ThreadPoolExecutor(1, "metastudio-journal") as thread, ThreadPoolExecutor(2, "metastudio-read") as readers:
-            journal = await loop.run_in_executor(thread, Journal, self._journal, studio.endpoint, studio.project_id)
+            project = await studio.find_project_id()
+            journal = await loop.run_in_executor(thread, Journal, self._journal, studio.endpoint, project)
             self._ledger, self._readers = Ledger(journal, thread, self._on_change), readers
             try:
                 yield self._ledger

@@ -41,7 +41,9 @@ def sign(
     with output.exit_codes():
         request = sign_report.request(method, url, header or [], data)
         project = project_id or sources.find_project_id()
-        canonical = signed_request.sign(request, sources.find_credentials(), project, datetime.now(UTC))
+        found = sources.find_credentials()
+        credentials = found() if callable(found) else found
+        canonical = signed_request.sign(request, credentials, project, datetime.now(UTC))
     typer.echo(sign_report.report(request, canonical, refusal))
 
 

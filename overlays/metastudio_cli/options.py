@@ -53,7 +53,7 @@ def sharding(shard: str | None) -> tuple[int, int]:
 def quota(region: str | None, endpoint: str | None) -> float:
     """Return how many jobs a second may be created; where no region is given, the smaller quota."""
     try:
-        base_url = find_endpoint(region, endpoint)
+        base_url, _ = find_endpoint(region, endpoint)
     except ConfigurationError:
         if region is not None or endpoint is not None:
             raise

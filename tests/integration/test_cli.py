@@ -157,7 +157,7 @@ def test_a_refused_signature_ends_it_at_once(sandbox: Sandbox) -> None:
     ("arguments", "message"),
     [
         (["show", "j"], "METASTUDIO_REGION"),
-        (["show", "j", "--region", "cn-north-4"], "HUAWEICLOUD_SDK_PROJECT_ID"),
+        (["show", "j", "--region", "cn-north-4"], "HUAWEICLOUD_SDK_AK"),
         (["show", "j", "--region", "cn-north-4", "--project-id", "p"], "HUAWEICLOUD_SDK_AK"),
         (["show", "j", "--endpoint", "http://example.com", "--project-id", "p"], "use https://example.com"),
         (["show"], "JOB_ID"),
@@ -166,7 +166,7 @@ def test_a_refused_signature_ends_it_at_once(sandbox: Sandbox) -> None:
         (["sandbox", "--port", "65536"], "65535"),
         (["create"], "METASTUDIO_REGION"),
         (["upload", "https://example.com/x", "ann.zip"], "METASTUDIO_REGION"),
-        (["commit", "a/b", "--region", "cn-north-4"], "HUAWEICLOUD_SDK_PROJECT_ID"),
+        (["commit", "a/b", "--region", "cn-north-4"], "HUAWEICLOUD_SDK_AK"),
         (["limits"], "METASTUDIO_REGION"),
         (["assess", "ann.wav"], "METASTUDIO_REGION"),
     ],

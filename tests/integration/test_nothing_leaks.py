@@ -117,7 +117,7 @@ def test_credentials_have_no_vars_and_a_masked_repr() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("AK", "secret\nsecret"), ("AK", "sk", "secret\nsecret")])
-def test_a_malformed_secret(arguments: tuple[str, ...]) -> None:
+def test_a_malformed_secret(arguments: tuple[str, str] | tuple[str, str, str]) -> None:
     with pytest.raises(MetaStudioError) as caught:
         Credentials(*arguments)
 

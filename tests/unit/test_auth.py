@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import Any
 
 import httpx
@@ -122,7 +123,8 @@ class Renew(httpx.BaseTransport):
 
 @pytest.mark.parametrize(("content", "sent"), [(lambda: b"ab", [b"ab", b"ab"]), (lambda: iter([b"a", b"b"]), [b"ab"])])
 def test_a_streamed_body_is_not_sent_again_with_another_token(content: Callable[[], Any], sent: list[bytes]) -> None:
-    with httpx.Client(auth=TokenAuth(lambda: "a-token"), transport=(transport := Renew())) as client:
+    tokens = (f"a-token-{number}" for number in count())
+    with httpx.Client(auth=TokenAuth(lambda: next(tokens)), transport=(transport := Renew())) as client:
         assert client.post(URL, content=content()).status_code == 401
 
     assert transport.sent == sent

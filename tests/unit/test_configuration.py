@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from huaweicloud_auth.proxies import environment_proxy
 from leaks import shown
 from metastudio import (
     AkSkAuth,
@@ -18,7 +19,6 @@ from metastudio import (
     TokenAuth,
 )
 from metastudio.aiohttp_transport import AiohttpTransport
-from metastudio.proxies import environment_proxy
 
 GOOD: dict[str, Any] = {"region": "cn-north-4", "project_id": "p", "credentials": Credentials("AK", "SK")}
 STUDIOS = pytest.mark.parametrize("studio", [MetaStudio, AsyncMetaStudio])
@@ -36,11 +36,11 @@ def base_url(studio: MetaStudio | AsyncMetaStudio) -> str:
     ("change", "message"),
     [
         ({"region": None}, "METASTUDIO_REGION"),
-        ({"region": "mars-1"}, "unknown region 'mars-1': it is one of cn-north-4, cn-east-3, ap-southeast-3"),
-        ({"region": ""}, "unknown region ''"),
+        ({"region": "Mars 1"}, "a region looks like cn-north-4, not 'Mars 1'"),
+        ({"region": ""}, "a region looks like cn-north-4, not ''"),
         ({"proxy": "http://127.0.0.1:1", "transport": object()}, "proxy or transport, not both"),
         ({"endpoint": "https://example.com"}, "region or endpoint, not both"),
-        ({"project_id": None}, "HUAWEICLOUD_SDK_PROJECT_ID"),
+        ({"project_id": None, "region": None, "endpoint": "https://example.com"}, "HUAWEICLOUD_SDK_PROJECT_ID"),
         ({"project_id": ""}, "project_id must be"),
         ({"project_id": "a/b"}, "of . _ ~ -, up to 1,000 of them (and not '.' or '..'), not 'a/b'"),
         ({"project_id": ".."}, "project_id must be"),

@@ -123,7 +123,7 @@ def test_what_is_empty_counts_as_not_set(default_file: Path, monkeypatch: pytest
     with pytest.raises(ConfigurationError, match="no region"):
         MetaStudio(project_id="p")
     with pytest.raises(ConfigurationError, match="no project ID"):
-        sent()
+        MetaStudio(endpoint="https://example.com")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from urllib.request import getproxies
 
 import httpx
 
-from huaweicloud_auth import Secret
+from .credentials import Secret
 
 
 def environment_proxy(endpoint: httpx.URL) -> Secret | None:

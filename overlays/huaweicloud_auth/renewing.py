@@ -1,0 +1,188 @@
+"""A value that renews itself: temporary keys, a token, a project's ID. One fetch at a time, for all threads and tasks.
+
+The fetch runs in a thread of its own, so that no event loop is blocked. It begins when 15 minutes or a third of the
+life is left, whichever is less. Meanwhile the old value serves; if the source fails, until 60 seconds before its end.
+"""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from contextvars import copy_context
+from datetime import UTC, datetime
+from math import inf
+from time import monotonic
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+
+from .credentials import call_source
+from .errors import CredentialsError, HuaweiCloudError
+from .flow import Wait, wait_for
+from .log import log
+
+T = TypeVar("T")
+
+#: Seconds before its end at which a value is fetched anew, if a third of its life is not less.
+MARGIN: Final = 900.0
+#: Seconds before its end from which on a value does not serve any more.
+LAST_SECONDS: Final = 60.0
+#: Seconds after a failed fetch until the next one, while the old value serves.
+PAUSE: Final = 10.0
+#: Seconds for which a fetch is waited for at most.
+PATIENCE: Final = 120.0
+
+
+class RejectedError(CredentialsError):
+    """The source rejected what it was given: it is not asked again."""
+
+
+class _Fetched(NamedTuple):
+    value: Any
+    error: BaseException | None
+
+
+class Renewing(Generic[T]):
+    """A value from a source, renewed before its end. Calling it returns the value, and blocks while that is fetched.
+
+    Args:
+        fetch: Returns the value; its attribute `expires_at`, an aware datetime or None, tells its end.
+        name: What it is called in errors and in the log.
+        keeps: Whether a value without an end is kept; else `fetch` is called each time, in the thread that needs it.
+        now: A monotonic clock, in seconds.
+        wall: The clock that `expires_at` is measured with.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], T],
+        name: str,
+        *,
+        keeps: bool = True,
+        now: Callable[[], float] = monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._fetch, self._name, self._keeps, self._now, self._wall = fetch, name, keeps, now, wall
+        self._mutex = threading.Lock()
+        self._value: T | None = None
+        self._renew_at = self._ends_at = -inf
+        self._fetching: Future[_Fetched] | None = None
+        self._final: BaseException | None = None
+        _all.add(self)
+
+    def __call__(self) -> T:
+        """Return the value.
+
+        Raises:
+            CredentialsError: The source failed; its own error is the cause.
+        """
+        return wait_for(self.steps())
+
+    def known(self) -> T | None:
+        """Return the value if it was fetched, whether or not it has ended."""
+        return self._value
+
+    def steps(self, patience: float = PATIENCE) -> Generator[Wait, Any, T]:
+        """Return the value; yield what to wait for while it is fetched, for `patience` seconds at most.
+
+        Raises:
+            CredentialsError: The source failed, or did not respond in time.
+        """
+        if self._is_called_each_time():
+            return self._called()
+        with self._mutex:
+            value, now = self._value, self._now()
+            serves = value is not None and now < self._ends_at - LAST_SECONDS
+            fetching = self._begin() if now >= self._renew_at or not serves else None
+        if serves or fetching is None:
+            return cast("T", value)
+        return (yield from self._waited(fetching, patience))
+
+    def renewed(self, used: T, patience: float = PATIENCE) -> Generator[Wait, Any, T | None]:
+        """Return another value than `used`, which was refused; None where the source has no other."""
+        try:
+            if self._is_called_each_time():
+                value = self._called()
+            else:
+                with self._mutex:
+                    fetching = self._begin() if self._value is used else None
+                value = cast("T", self._value) if fetching is None else (yield from self._waited(fetching, patience))
+        except HuaweiCloudError:  # the refusal says more
+            return None
+        return None if value == used else value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the source, and no value."""
+        return _restored, (self._fetch, self._name, self._keeps)
+
+    def _is_called_each_time(self) -> bool:
+        return self._value is not None and self._ends_at == inf and not self._keeps
+
+    def _called(self) -> T:
+        self._value = call_source(self._name, self._fetch)
+        return self._value
+
+    def _waited(self, fetching: "Future[_Fetched]", patience: float) -> Generator[Wait, Any, T]:
+        fetched: _Fetched | None = yield Wait(fetching, patience)
+        if fetched is None:
+            raise CredentialsError(f"the source of the {self._name} did not respond within {patience:.0f} s")
+        if fetched.error is not None:
+            # A new one for each that waited: they do not share a traceback.
+            raise type(fetched.error)(*fetched.error.args) from fetched.error.__cause__
+        return cast("T", fetched.value)
+
+    def _begin(self) -> "Future[_Fetched]":
+        """Return the fetch that is under way, or begin one."""
+        if self._fetching is None:
+            if self._final is not None:
+                done: Future[_Fetched] = Future()
+                done.set_result(_Fetched(None, self._final))
+                return done
+            begun: Future[_Fetched] = Future()
+            run = copy_context().run
+            threading.Thread(target=run, args=(self._run, begun), name="huaweicloud-auth", daemon=True).start()
+            self._fetching = begun  # it cannot have ended: that needs the mutex
+        return self._fetching
+
+    def _run(self, begun: "Future[_Fetched]") -> None:
+        try:
+            fetched = _Fetched(call_source(self._name, self._fetch), None)
+        except BaseException as error:  # noqa: BLE001  # whoever waits for it gets it
+            fetched = _Fetched(None, error.with_traceback(None))  # a traceback has variables, and those have secrets
+        with self._mutex:
+            self._fetching = None
+            if fetched.error is None:
+                self._take(fetched.value)
+            else:
+                self._failed(fetched.error)
+        begun.set_result(fetched)
+
+    def _failed(self, error: BaseException) -> None:
+        self._renew_at = self._now() + PAUSE
+        self._final = error if isinstance(error, RejectedError) else None
+        if self._value is not None:
+            log.warning("The %s could not be renewed: %s", self._name, error)
+
+    def _take(self, value: T) -> None:
+        self._value, now, ends = value, self._now(), getattr(value, "expires_at", None)
+        life = inf if ends is None else (ends - self._wall()).total_seconds()
+        self._ends_at = now + life
+        self._renew_at = self._ends_at - min(MARGIN, life / 3)
+
+    def _after_fork(self) -> None:
+        """In the child, nobody ends what was under way."""
+        self._mutex, self._fetching = threading.Lock(), None
+
+
+def _restored(fetch: Callable[[], T], name: str, keeps: bool) -> Renewing[T]:
+    return Renewing(fetch, name, keeps=keeps)
+
+
+_all: Final[weakref.WeakSet[Renewing[Any]]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for each in list(_all):
+        each._after_fork()  # noqa: SLF001  # of this module
+
+
+os.register_at_fork(after_in_child=_after_fork)

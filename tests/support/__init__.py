@@ -1,0 +1,1 @@
+"""Servers and other helpers that tests are built on."""
