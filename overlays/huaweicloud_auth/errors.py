@@ -21,7 +21,13 @@ class ConfigurationError(HuaweiCloudError, ValueError):
 
 
 class CredentialsError(HuaweiCloudError):
-    """The source of the credentials failed, a vault for example. Nothing was sent; its own error is the cause."""
+    """The source of the credentials failed, a vault for example. Nothing was sent; its own error is the cause.
+
+    Attributes:
+        status_code: The status of IAM, STS or the metadata service, if one of them rejected a request.
+    """
+
+    status_code: int | None = None
 
 
 class KeyRefused(httpx.HTTPStatusError):

@@ -5,7 +5,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import Any, Final, TypeAlias
-from urllib.request import HTTPErrorProcessor, HTTPSHandler, ProxyHandler, Request, build_opener
+from urllib.request import BaseHandler, HTTPErrorProcessor, HTTPSHandler, ProxyHandler, Request, build_opener
 
 import httpx
 
@@ -45,15 +45,16 @@ class _Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; no redirect is followed."""
         proxy = None if self._is_local else environment_proxy(request.url)
-        proxies = ProxyHandler({} if proxy is None else {"https": str(proxy)})
-        tls = HTTPSHandler(context=httpx.create_ssl_context(self._verify))
+        handlers: list[BaseHandler] = [ProxyHandler({} if proxy is None else {"https": str(proxy)}), _AsItIs()]
+        if request.url.scheme == "https":
+            handlers.append(HTTPSHandler(context=httpx.create_ssl_context(self._verify)))
         before_sending = request.extensions.get("before_sending")  # as the auth has it
         if before_sending is not None:
             before_sending()
         headers, body = dict(request.headers.items()), request.content or None
         asked = Request(str(request.url), body, headers, method=request.method)  # noqa: S310  # its scheme was validated
         try:
-            response = build_opener(proxies, tls, _AsItIs).open(asked, timeout=self._timeout)
+            response = build_opener(*handlers).open(asked, timeout=self._timeout)
         except (OSError, HTTPException) as error:  # with urllib's URLError
             failure = httpx.ConnectError(printable(f"{type(error).__name__}: {error}"))
         else:
@@ -125,7 +126,9 @@ def fields(what: str, response: httpx.Response) -> dict[str, Any]:
         CredentialsError: It has another status, or no JSON object.
     """
     if not response.is_success:
-        raise CredentialsError(rejected(what, response))
+        failure = CredentialsError(rejected(what, response))
+        failure.status_code = response.status_code
+        raise failure
     found = gateway.error_fields(response.content)
     if not found:
         raise CredentialsError(f"{what}: {response.url.host} responded {response.status_code} without a JSON object")

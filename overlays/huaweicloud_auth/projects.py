@@ -55,7 +55,7 @@ def caller_identity(
         ConfigurationError: An argument is malformed.
         CredentialsError: STS rejected the key, or did not respond.
     """
-    url = identity.endpoint("sts", validation.region(region), endpoint)
+    url = identity.endpoint("sts", region, endpoint)
     what, auth = "caller identity", AkSkAuth(credentials)
     return identity.fields(what, identity.send(what, "GET", f"{url}/v5/caller-identity", auth=auth, verify=verify))
 

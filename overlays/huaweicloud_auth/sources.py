@@ -6,12 +6,12 @@ taken whole: a pair is never put together from two.
 
 import configparser
 import os
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import attrs
+import httpx
 
 from .credentials import Credentials, CredentialsSource, Secret
 from .errors import ConfigurationError
@@ -28,14 +28,14 @@ class Place:
 
     Attributes:
         name: What the place is called.
-        credentials: A key pair, or what fetches one.
+        credentials: A key pair, what fetches one, or another auth.
         project_id: The project.
         region: The region.
         note: Why there is no key.
     """
 
     name: str
-    credentials: CredentialsSource | None = None
+    credentials: CredentialsSource | httpx.Auth | None = None
     project_id: str | None = None
     region: str | None = None
     note: str = "not set"
@@ -54,17 +54,17 @@ def places() -> Iterator[Place]:
     yield Place(str(file.path), file.credentials(), project_id, region, file.note)
 
 
-def find_credentials(*before: Place) -> CredentialsSource:
-    """Return the key pair of the first place that has one.
+def find_credentials(several: Iterable[Place] | None = None) -> CredentialsSource | httpx.Auth:
+    """Return what the first place has that has something.
 
     Args:
-        before: Places that come before the usual ones.
+        several: Places, instead of the usual ones.
 
     Raises:
         ConfigurationError: There is none; or what `places` raises.
     """
     looked_at = []
-    for place in chain(before, places()):
+    for place in places() if several is None else several:
         if place.credentials is not None:
             return place.credentials
         looked_at.append(f"{place.name} ({place.note})")

@@ -1,6 +1,7 @@
 """Where the configuration comes from when nobody passes it."""
 
 import ssl
+from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias, get_args
 
 import attrs
@@ -119,19 +120,33 @@ def wrong_identity(credentials: object, auth: object) -> str | None:
 def find_identity(
     credentials: CredentialsSource | str | None, auth: httpx.Auth | None, place: Place | None = None
 ) -> CredentialsSource | httpx.Auth:
-    """Return what authenticates: the arguments, else what `place`, the environment or the profile file has."""
+    """Return what authenticates: the arguments, else what the first place has that has something."""
     if auth is not None:
         return auth
-    given = credentials
-    if given is None or isinstance(given, str):
-        given = place.credentials if place else None
-    if given is not None:
-        return renewing(given) if callable(given) else given
+    if credentials is None or isinstance(credentials, str):
+        found = sources.find_credentials(places(place))
+    else:
+        found = credentials
+    return renewing(found) if callable(found) and not isinstance(found, httpx.Auth) else found
+
+
+def places(first: Place | None = None) -> Iterator[Place]:
+    """Yield where credentials are looked for, in this order; each is read when it is come to.
+
+    Args:
+        first: What is asked for by name.
+
+    Raises:
+        ConfigurationError: What a place has is malformed.
+    """
+    yield Place("the arguments credentials and auth", note="not given")
+    if first is not None:
+        yield first
+    others = sources.places()
+    yield next(others)
     token = sources.secret_variable("METASTUDIO_AUTH_TOKEN")
-    if token is not None and sources.environment_credentials() is None:
-        return TokenAuth(token)
-    arguments = Place("the arguments credentials and auth", note="not given")
-    return sources.find_credentials(arguments, *([place] if place else ()), Place("METASTUDIO_AUTH_TOKEN"))
+    yield Place("METASTUDIO_AUTH_TOKEN", None if token is None else TokenAuth(token))
+    yield from others
 
 
 def _looked_up(

@@ -11,7 +11,7 @@ import typer
 
 from metastudio import __version__
 
-from . import commands_jobs, commands_journey, commands_tools, output
+from . import commands_identity, commands_jobs, commands_journey, commands_tools, output
 
 app = typer.Typer(
     help="Assess recordings with Huawei Cloud MetaStudio's short jobs. Keys come from the environment: "
@@ -36,6 +36,6 @@ def _root(
         raise typer.Exit
 
 
-for _module in (commands_journey, commands_jobs, commands_tools):
+for _module in (commands_journey, commands_jobs, commands_identity, commands_tools):
     for _command in _module.COMMANDS:
         app.command()(_command)

@@ -7,15 +7,20 @@ import typer
 from metastudio import AuthenticationError, ConfigurationError, MetaStudioError, PermissionDeniedError
 
 from . import output, render, waiting
-from .options import Endpoint, JobIds, Json, Project, Region, connected
+from .options import Endpoint, JobIds, Json, Keys, Project, Region, connected
 
 
 def show(
-    job_ids: JobIds, region: Region = None, endpoint: Endpoint = None, project_id: Project = None, as_json: Json = False
+    job_ids: JobIds,
+    region: Region = None,
+    endpoint: Endpoint = None,
+    project_id: Project = None,
+    credentials: Keys = None,
+    as_json: Json = False,
 ) -> None:
     """Show the details of short jobs. One that cannot be shown does not keep the others from being shown."""
     failed = False
-    with connected(region, endpoint, project_id) as studio:
+    with connected(region, endpoint, project_id, credentials) as studio:
         for job_id in job_ids:
             try:
                 job = studio.short_jobs.show(job_id)
@@ -40,6 +45,7 @@ def wait(
     region: Region = None,
     endpoint: Endpoint = None,
     project_id: Project = None,
+    credentials: Keys = None,
     as_json: Json = False,
 ) -> None:
     """Wait until short jobs are finished: a live table, or a JSON line for each change.
@@ -47,7 +53,7 @@ def wait(
     Exit codes: 3 if a job failed, 4 if the time ran out, 130 if interrupted.
     """
     progress = waiting.Progress(list(dict.fromkeys(job_ids)), timeout, rate)
-    options = {"region": region, "endpoint": endpoint, "project_id": project_id}
+    options = {"region": region, "endpoint": endpoint, "project_id": project_id, "credentials": credentials}
     try:
         with output.exit_codes():
             waiting.wait(progress, output.is_for_programs(as_json), output.screen(), output.complain, **options)

@@ -17,7 +17,7 @@ from metastudio_batch import shard as part_of
 from . import batching, output, render
 from .assessing import Assessment, UploadBar
 from .dry_run import dry_run as checked
-from .options import Endpoint, JobId, Json, Language, Project, Region, Shard, User, connected, quota, sharding
+from .options import Endpoint, JobId, Json, Keys, Language, Project, Region, Shard, User, connected, quota, sharding
 
 
 def assess(
@@ -46,6 +46,7 @@ def assess(
     region: Region = None,
     endpoint: Endpoint = None,
     project_id: Project = None,
+    credentials: Keys = None,
     as_json: Json = False,
 ) -> None:
     """Assess a recording: check it, create a job, upload, commit, wait, and show the verdict. With --journal: many.
@@ -54,7 +55,13 @@ def assess(
     failed, 4 if the time ran out, 130 if interrupted.
     """
     several, programs = paths or [], output.is_for_programs(as_json)
-    client = {"region": region, "endpoint": endpoint, "project_id": project_id, "app_user_id": app_user_id}
+    client = {
+        "region": region,
+        "endpoint": endpoint,
+        "project_id": project_id,
+        "credentials": credentials,
+        "app_user_id": app_user_id,
+    }
     if (not several) == (finish is None):
         raise typer.BadParameter("give PATH, or --finish JOB_ID")
     if finish is not None and (journal is not None or shard is not None or dry_run):
@@ -102,13 +109,14 @@ def create(
     region: Region = None,
     endpoint: Endpoint = None,
     project_id: Project = None,
+    credentials: Keys = None,
     as_json: Json = False,
 ) -> None:
     """Create a short job; print its ID, and the URL that its recording is to be uploaded to.
 
     The URL is a secret: who has it can upload. A terminal shows *** unless --show-url is given; JSON has it in full.
     """
-    with connected(region, endpoint, project_id, app_user_id) as studio:
+    with connected(region, endpoint, project_id, credentials, app_user_id) as studio:
         created = studio.short_jobs.create(language=language)
     if output.is_for_programs(as_json):
         output.json_line(created.to_dict())
@@ -125,6 +133,7 @@ def upload(
     region: Region = None,
     endpoint: Endpoint = None,
     project_id: Project = None,
+    credentials: Keys = None,
     as_json: Json = False,
 ) -> None:
     """Upload a file as it is to the URL of a job that was created.
@@ -132,7 +141,7 @@ def upload(
     The URL is a secret. As an argument it is kept in the shell's history; with - it is read from standard input.
     """
     url = Secret(sys.stdin.readline().strip() if url == "-" else url)
-    with connected(region, endpoint, project_id) as studio, UploadBar(output.screen()) as bar:
+    with connected(region, endpoint, project_id, credentials) as studio, UploadBar(output.screen()) as bar:
         studio.short_jobs.upload(url, file, on_progress=bar.progress)
     if output.is_for_programs(as_json):
         output.json_line({"uploaded": str(file), "bytes": file.stat().st_size})
@@ -144,18 +153,25 @@ def commit(
     region: Region = None,
     endpoint: Endpoint = None,
     project_id: Project = None,
+    credentials: Keys = None,
     as_json: Json = False,
 ) -> None:
     """Start a job whose recording was uploaded."""
-    with connected(region, endpoint, project_id, app_user_id) as studio:
+    with connected(region, endpoint, project_id, credentials, app_user_id) as studio:
         studio.short_jobs.commit(job_id)
     if output.is_for_programs(as_json):
         output.json_line({"committed": job_id})
 
 
-def limits(region: Region = None, endpoint: Endpoint = None, project_id: Project = None, as_json: Json = False) -> None:
+def limits(
+    region: Region = None,
+    endpoint: Endpoint = None,
+    project_id: Project = None,
+    credentials: Keys = None,
+    as_json: Json = False,
+) -> None:
     """Show how long a recording must and may be, in seconds."""
-    with connected(region, endpoint, project_id) as studio:
+    with connected(region, endpoint, project_id, credentials) as studio:
         found = attrs.asdict(studio.short_jobs.limits())
     if output.is_for_programs(as_json):
         output.json_line(found)

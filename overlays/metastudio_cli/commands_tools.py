@@ -12,7 +12,7 @@ import typer
 
 from huaweicloud_auth import request as signed_request
 from huaweicloud_auth import sources
-from metastudio import MetaStudio
+from metastudio import ConfigurationError, Credentials, MetaStudio
 
 from . import output, render, sign_report
 from .assessing import Assessment
@@ -41,8 +41,8 @@ def sign(
     with output.exit_codes():
         request = sign_report.request(method, url, header or [], data)
         project = project_id or sources.find_project_id()
-        found = sources.find_credentials()
-        credentials = found() if callable(found) else found
+        if not isinstance(credentials := sources.find_credentials(), Credentials):
+            raise ConfigurationError("only a key pair signs")
         canonical = signed_request.sign(request, credentials, project, datetime.now(UTC))
     typer.echo(sign_report.report(request, canonical, refusal))
 

@@ -17,6 +17,12 @@ from . import output
 Region: TypeAlias = Annotated[str | None, typer.Option(help="Region; or METASTUDIO_REGION.")]
 Endpoint: TypeAlias = Annotated[str | None, typer.Option(help="Endpoint instead of a region; or METASTUDIO_ENDPOINT.")]
 Project: TypeAlias = Annotated[str | None, typer.Option(help="Project ID; or HUAWEICLOUD_SDK_PROJECT_ID.")]
+Keys: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--credentials", metavar="NAME", help="ecs-agency, hcloud or hcloud:PROFILE; or METASTUDIO_CREDENTIALS."
+    ),
+]
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="One JSON object a line, as when the output is not a terminal.")
 ]
@@ -31,11 +37,15 @@ JobIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="JOB_ID...", hel
 
 @contextmanager
 def connected(
-    region: str | None, endpoint: str | None, project_id: str | None, app_user_id: str | None = None
+    region: str | None,
+    endpoint: str | None,
+    project_id: str | None,
+    credentials: str | None,
+    app_user_id: str | None = None,
 ) -> Iterator[MetaStudio]:
     """Return a client; end the command with the exit code of what is raised."""
-    client = partial(MetaStudio, region=region, endpoint=endpoint, project_id=project_id, app_user_id=app_user_id)
-    with output.exit_codes(), client() as studio:
+    client = partial(MetaStudio, region=region, endpoint=endpoint, project_id=project_id)
+    with output.exit_codes(), client(credentials=credentials, app_user_id=app_user_id) as studio:
         yield studio
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from integration.test_cli import COMMAND, TERMINAL, run, run_on_a_terminal, screen
 from metastudio_batch import Stage
 from metastudio_cli.batching import Progress
 from metastudio_sandbox import Sandbox, faults, recordings
+from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
 
 WAV = recordings.wav(seconds=11, rate=16000)
 

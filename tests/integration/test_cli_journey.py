@@ -15,10 +15,10 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from integration.test_cli import COMMAND, TERMINAL, run, run_on_a_terminal, screen
 from metastudio import AssessmentInterrupted, ConfigurationError
 from metastudio_cli.output import exit_code
 from metastudio_sandbox import Sandbox, faults, recordings
+from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
 
 WAV = recordings.wav(seconds=12)
 CREATED = re.compile(r"^metastudio: Short job (\S+) was created$", re.MULTILINE)
