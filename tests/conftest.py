@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from leaks import pytest_runtest_makereport
+from live.hooks import pytest_addoption, pytest_terminal_summary
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, ShortJob
 from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio_sandbox import Sandbox
@@ -36,7 +37,7 @@ class Session(Protocol):
     def do(self, method: str, *arguments: Any, **options: Any) -> Any: ...
 
 
-__all__ = ["pytest_runtest_makereport"]  # a hook: pytest finds it here
+__all__ = ["pytest_addoption", "pytest_runtest_makereport", "pytest_terminal_summary"]  # hooks: pytest finds them here
 
 Connect = Callable[..., Session]
 _numbers: Final = count()

@@ -57,5 +57,5 @@ def pytest_runtest_makereport(
         _errors.clear()
         if found:
             report.outcome = "failed"
-            report.longrepr = f"{item.nodeid} showed a secret: {found}"
+            report.longrepr = f"{item.nodeid} showed {len(found)} secrets"
     return report

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv*", "node_modules", "__pycache__", ".*_cache", ".hypothesis", "dist")
-SUITE = ("unit", "integration", "vectors")
+SUITE = ("unit", "integration", "support", "vectors")
 #: What a wheel lacks, it lacks with either transport, and in a short run as in a long one.
 CHOSEN = "not aiohttp and not soak"
 #: A plugin: every module that the tests can import must be the wheel's.
@@ -67,6 +67,8 @@ def test_the_suite_passes_against_the_wheel(tmp_path: Path) -> None:
     for helper in (ROOT / "tests").glob("*.py"):
         if not helper.name.startswith("test_"):
             shutil.copy(helper, tests)
+    # What conftest.py imports of it; none of its tests.
+    shutil.copytree(ROOT / "tests" / "live", tests / "live", ignore=shutil.ignore_patterns("test_*", "__pycache__"))
     for name in SUITE:
         shutil.copytree(ROOT / "tests" / name, tests / name, ignore=NOT_SOURCE)
 
