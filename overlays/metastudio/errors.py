@@ -167,12 +167,14 @@ _HINTS: Final[dict[str, str]] = {
     "MSS.00010008": "The token is not valid: it must have project scope, and is for one region",
     "MSS.00010009": "Use the project ID that belongs to the credentials in this region",
 }
+_HINT_OF_TOKENS: Final = "Check the token: it must have project scope, is for one region, and is valid for 24 hours"
 
 
-def status_error(response: httpx.Response, signed: str | None = None) -> APIStatusError:
+def status_error(response: httpx.Response, signed: str | None = None, *, is_token: bool = False) -> APIStatusError:
     """Return the typed error for a response whose status is not 2xx. Never raises, whatever the body holds.
 
-    With the canonical request that was `signed`, the hint says where the gateway's differs.
+    With the canonical request that was `signed`, the hint says where the gateway's differs; `is_token` says that the
+    request bore a token instead.
     """
     status, body = response.status_code, gateway.without_tokens(response.content)
     fields = gateway.error_fields(body)
@@ -180,6 +182,8 @@ def status_error(response: httpx.Response, signed: str | None = None) -> APIStat
     fallback = InternalServerError if status >= 500 else APIStatusError
     error_class = _CLASS_BY_CODE.get(code or "") or _CLASS_BY_STATUS.get(status, fallback)
     message, hint = _text(fields.get("error_msg")), _HINTS.get((code or "").replace("APIG.", "APIGW."))
+    if is_token and error_class is AuthenticationError and gateway.gateway_code(code) != "0307":
+        hint = _HINT_OF_TOKENS
     theirs = gateway.canonical_request(message or "")
     if theirs and signed and (difference := gateway.difference(theirs, signed)):
         hint = f"The signed request was changed on the way: {difference}"

@@ -101,7 +101,9 @@ def _checked(request: httpx.Request, response: httpx.Response, started: float) -
     if log.isEnabledFor(logging.DEBUG):
         _debug(request, f"{response.status_code}, request ID {response.headers.get('X-Request-Id')}", started)
     if not response.is_success:
-        raise errors.status_error(response, request.extensions.get("canonical_request"))
+        is_token = "X-Auth-Token" in request.headers
+        # Not in a variable: it has the security token.
+        raise errors.status_error(response, request.extensions.get("canonical_request"), is_token=is_token)
     if not response.content:  # good where the contract promises nothing; else the call raises
         return response
     try:

@@ -9,10 +9,10 @@ import sys
 def main() -> None:
     """Run the command; without the extra, say what to install."""
     try:
-        from .app import app  # noqa: PLC0415  # what it needs may not be installed
+        from .app import run  # noqa: PLC0415  # what it needs may not be installed
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "typer"}:
             raise
         sys.stderr.write('metastudio: the command needs an extra: pip install "metastudio[cli]"\n')
         sys.exit(2)
-    app()
+    run()

@@ -1,41 +1,79 @@
 """The command and its subcommands.
 
 Exit codes: 0 done, 1 the service rejected a request or did not respond, 2 wrong use or configuration, 3 a job failed,
-4 timed out, 130 interrupted.
+4 timed out, 130 interrupted, 143 terminated.
 """
 
-import logging
-from typing import Annotated
+import sys
+from collections.abc import Callable
+from typing import Any, Final
 
 import typer
+from typer.core import TyperCommand
 
-from metastudio import __version__
-
-from . import commands_identity, commands_jobs, commands_journey, commands_tools, output
+from . import output, process
+from .commands.assess import assess
+from .commands.commit import commit
+from .commands.create import create
+from .commands.demo import demo
+from .commands.doctor import doctor
+from .commands.export import export
+from .commands.limits import limits
+from .commands.sandbox import sandbox
+from .commands.show import show
+from .commands.sign import sign
+from .commands.upload import upload
+from .commands.wait import wait
+from .commands.whoami import whoami
+from .options import Verbose, Version, with_shared
 
 app = typer.Typer(
     help="Assess recordings with Huawei Cloud MetaStudio's short jobs. Keys come from the environment: "
-    "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK, HUAWEICLOUD_SDK_PROJECT_ID, METASTUDIO_REGION.",
-    no_args_is_help=True,
+    "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK, METASTUDIO_REGION. `metastudio doctor` checks them.",
     pretty_exceptions_enable=False,  # its tracebacks show locals
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 @app.callback(invoke_without_command=True)
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is sent and answered.")] = False,
-) -> None:
-    if verbose:
-        logging.basicConfig(format="%(asctime)s %(message)s", handlers=[output.Log()])
-        for name in ("metastudio", "huaweicloud_auth"):
-            logging.getLogger(name).setLevel(logging.DEBUG)
-    if version:
-        typer.echo(f"metastudio {__version__}")
+def _root(context: typer.Context, version: Version = False, verbose: Verbose = False) -> None:  # noqa: ARG001  # as in options
+    output.set_up(quiet=False, no_color=False, verbose=verbose)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
         raise typer.Exit
 
 
-for _module in (commands_journey, commands_jobs, commands_identity, commands_tools):
-    for _command in _module.COMMANDS:
-        app.command()(_command)
+class _Command(TyperCommand):
+    def collect_usage_pieces(
+        self, ctx: Any
+    ) -> list[str]:  # its type is click's, which newer versions of typer have in them
+        """Return the arguments, then `[OPTIONS]`."""
+        return [*(_usage(each) for each in self.get_params(ctx) if each.param_type_name == "argument"), "[OPTIONS]"]
+
+
+def _usage(argument: Any) -> str:
+    name = str(argument.metavar or argument.name)
+    return (name if argument.required else f"[{name}]") + ("..." if argument.nargs == -1 else "")
+
+
+_CONNECTING: Final[list[Callable[..., None]]] = [assess, show, wait, create, upload, commit, limits, doctor, whoami]
+_OTHERS: Final[list[Callable[..., None]]] = [export, sign, sandbox, demo]
+
+for _command in (*(with_shared(each) for each in _CONNECTING), *_OTHERS):
+    app.command(cls=_Command)(_command)
+
+
+def run() -> None:
+    """Run the command; wrong use is two lines on stderr, and what interrupts it is one."""
+    with process.prepared():
+        try:
+            sys.exit(app(standalone_mode=False))
+        except Exception as error:  # of click, which newer versions of typer have inside
+            if isinstance(error, RuntimeError) and type(error).__name__ == "Abort":
+                output.say("metastudio: interrupted")
+                sys.exit(process.interrupted())
+            if not hasattr(error, "format_message"):
+                raise
+            context = getattr(error, "ctx", None)
+            output.wrong_use(error.format_message(), context.command_path if context else "metastudio")
+            sys.exit(2)

@@ -13,7 +13,6 @@ from typing import Any, Final
 import attrs
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +22,7 @@ from metastudio.errors import printable
 from metastudio.pace import Pace
 from metastudio_batch import Batch, Found, Outcome, Row, Stage
 
-from . import output
+from . import output, process
 
 _RATE_OVER: Final = 60.0  # seconds
 _SUMMARY: Final = 4  # lines
@@ -129,7 +128,7 @@ def assess(recordings: Iterable[Found], journal: Path, as_json: bool, wanted: di
         async with AsyncMetaStudio(**client) as studio:
             batch = Batch(studio, recordings, journal=journal, on_change=progress.change, **wanted)
             progress.batch, progress.paces = batch, studio.short_jobs.paces
-            live = nullcontext() if as_json else Live(progress, console=output.screen())
+            live = nullcontext() if as_json or output.is_quiet else output.live(progress)
             async with aclosing(batch.outcomes()) as outcomes:
                 with live:
                     async for outcome in outcomes:
@@ -140,6 +139,6 @@ def assess(recordings: Iterable[Found], journal: Path, as_json: bool, wanted: di
             asyncio.run(main())
     except KeyboardInterrupt:
         output.say(f"metastudio: interrupted; {progress.summary()}. To go on, run the same command again")
-        raise typer.Exit(130) from None
+        raise typer.Exit(process.interrupted()) from None
     output.say(f"{progress.summary()}. The verdicts: metastudio export {journal}")
     raise typer.Exit(progress.exit_code())

@@ -1,52 +1,209 @@
-"""The options that several commands share, and the client that they describe."""
+"""The options that are the same for every command that connects, and what they make."""
 
+import glob
+import inspect
+import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import Annotated, TypeAlias
+from functools import partial, wraps
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias, get_args, get_type_hints
 
+import attrs
 import typer
 
-from metastudio import ConfigurationError, MetaStudio
-from metastudio.configuration import find_endpoint
+from metastudio import ConfigurationError, JobState, MetaStudio, __version__
+from metastudio.configuration import Region, find_endpoint
 from metastudio.pace import paces
 
-from . import output
+from . import output, render
+from .output import Format, Results
 
-Region: TypeAlias = Annotated[str | None, typer.Option(help="Region; or METASTUDIO_REGION.")]
-Endpoint: TypeAlias = Annotated[str | None, typer.Option(help="Endpoint instead of a region; or METASTUDIO_ENDPOINT.")]
-Project: TypeAlias = Annotated[str | None, typer.Option(help="Project ID; or HUAWEICLOUD_SDK_PROJECT_ID.")]
-Keys: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--credentials", metavar="NAME", help="ecs-agency, hcloud or hcloud:PROFILE; or METASTUDIO_CREDENTIALS."
-    ),
+_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
+_PANEL: Final = "Common options"
+
+
+def _some(*values: str) -> Callable[[str], list[str]]:
+    """Return a completion that offers `values`."""
+    return lambda incomplete: [value for value in values if value.startswith(incomplete)]
+
+
+def files(incomplete: str) -> list[str]:
+    """Complete a path. (A `Path` would be completed by the shell, but takes an empty argument for the current folder.)"""
+    found = glob.glob(glob.escape(incomplete) + "*")  # noqa: PTH207  # it keeps what was typed, such as ./
+    return [path + "/" * os.path.isdir(path) for path in sorted(found)]  # noqa: PTH112  # as above
+
+
+def duration(text: str) -> float:
+    """Return the seconds of a duration such as 90, 90s, 10m or 2h."""
+    found = _DURATION.fullmatch(text)
+    if found is None or not float(found[1]):
+        raise typer.BadParameter("a duration looks like 90, 90s, 10m, 2h or 1d")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"metastudio {__version__}")
+        raise typer.Exit
+
+
+Version: TypeAlias = Annotated[
+    bool, typer.Option("--version", "-V", is_eager=True, callback=_show_version, help="Show the version and exit.")
 ]
-Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="One JSON object a line, as when the output is not a terminal.")
+Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Log every request and response.")]
+States: TypeAlias = Annotated[list[str] | None, typer.Option(metavar="STATE", autocompletion=_some(*JobState))]
+Language: TypeAlias = Annotated[
+    str, typer.Option(metavar="CN|EN", autocompletion=_some("CN", "EN"), help="Language of the recording.")
 ]
-User: TypeAlias = Annotated[str | None, typer.Option(help="ID of your own user, sent as X-App-UserId.")]
-Language: TypeAlias = Annotated[str, typer.Option(metavar="CN|EN", help="Language of the recording.")]
 Shard: TypeAlias = Annotated[
     str | None, typer.Option(metavar="K/N", help="The K-th of N parts of the recordings, with 1/N of the quota.")
 ]
 JobId: TypeAlias = Annotated[str, typer.Argument(metavar="JOB_ID", help="The short job.")]
-JobIds: TypeAlias = Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="The short jobs.")]
+JobIds: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="JOB_ID", help="Short jobs; - reads them from standard input, @FILE from a file.")
+]
 
 
-@contextmanager
-def connected(
-    region: str | None,
-    endpoint: str | None,
-    project_id: str | None,
-    credentials: str | None,
-    app_user_id: str | None = None,
-) -> Iterator[MetaStudio]:
-    """Return a client; end the command with the exit code of what is raised."""
-    client = partial(MetaStudio, region=region, endpoint=endpoint, project_id=project_id)
-    with output.exit_codes(), client(credentials=credentials, app_user_id=app_user_id) as studio:
-        yield studio
+@attrs.frozen
+class Shared:
+    """What the common options say."""
+
+    region: str | None
+    project_id: str | None
+    endpoint: str | None
+    credentials: str | None
+    app_user_id: str | None
+    timeout: float | None
+    form: Format
+
+    @property
+    def client(self) -> dict[str, str | None]:
+        """The arguments of a client."""
+        names = ("region", "project_id", "endpoint", "credentials", "app_user_id")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def is_for_programs(self) -> bool:
+        """Whether programs read standard output."""
+        return self.form is not Format.TABLE
+
+    def results(self) -> Results:
+        """Return what writes results in the format that is asked for."""
+        return Results(self.form)
+
+    @contextmanager
+    def connected(self) -> Iterator[MetaStudio]:
+        """Return a client; end the command with the exit code of what is raised."""
+        made = partial(MetaStudio, region=self.region, endpoint=self.endpoint, project_id=self.project_id)
+        made = partial(made, credentials=self.credentials, app_user_id=self.app_user_id)
+        with output.exit_codes(), made(total_timeout=self.timeout or 120.0) as studio:
+            yield studio
+
+    def quota(self) -> float:
+        """Return how many jobs a second may be created; where no region is given, the smaller quota."""
+        try:
+            base_url, _ = find_endpoint(self.region, self.endpoint)
+        except ConfigurationError:
+            if self.region is not None or self.endpoint is not None:
+                raise
+            base_url = ""
+        return paces(base_url, 1.0)["create"].rate
+
+
+def _parameters(
+    region: Annotated[
+        str | None,
+        typer.Option(autocompletion=_some(*get_args(Region)), rich_help_panel=_PANEL, help="Or METASTUDIO_REGION."),
+    ] = None,
+    project_id: Annotated[
+        str | None, typer.Option(rich_help_panel=_PANEL, help="Or HUAWEICLOUD_SDK_PROJECT_ID; else it is looked up.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(rich_help_panel=_PANEL, help="Instead of a region; or METASTUDIO_ENDPOINT.")
+    ] = None,
+    credentials: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=_some("ecs-agency", "hcloud"),
+            rich_help_panel=_PANEL,
+            help="ecs-agency, hcloud or hcloud:PROFILE; or METASTUDIO_CREDENTIALS.",
+        ),
+    ] = None,
+    app_user_id: Annotated[
+        str | None, typer.Option(rich_help_panel=_PANEL, help="ID of your own user, sent as X-App-UserId.")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="DURATION", rich_help_panel=_PANEL, help="Time for all of it: 90s, 10m, 2h.")
+    ] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--output", "-o", rich_help_panel=_PANEL, help="A table at a terminal, else JSON, an object a line."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", rich_help_panel=_PANEL, help="As --output json.")] = False,
+    lang: Annotated[
+        str | None,
+        typer.Option(
+            metavar="zh|en",
+            autocompletion=_some("zh", "en"),
+            rich_help_panel=_PANEL,
+            help="Language of suggestions; else that of the locale.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", rich_help_panel=_PANEL, help="Only results and errors.")
+    ] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", rich_help_panel=_PANEL, help="Or NO_COLOR.")] = False,
+    verbose: Verbose = False,
+    version: Version = False,  # noqa: ARG001  # its callback ends the command
+) -> Shared:
+    output.set_up(quiet=quiet, no_color=no_color, verbose=verbose)
+    if lang is not None:
+        render.use_language(lang)
+    chosen = Format.JSON if as_json else form or output.default_format()
+    seconds = None if timeout is None else duration(timeout)
+    return Shared(region, project_id, endpoint, credentials, app_user_id, seconds, chosen)
+
+
+def with_shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the common options, as its argument `shared`."""
+    common, own = inspect.signature(_parameters, eval_str=True), inspect.signature(command, eval_str=True)
+    parameters = [*(each for each in own.parameters.values() if each.name != "shared"), *common.parameters.values()]
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        shared = _parameters(**{name: arguments.pop(name) for name in common.parameters})
+        command(**arguments, shared=shared)
+
+    keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    run.__signature__ = own.replace(parameters=keyword_only)  # type: ignore[attr-defined]  # this is how typer sees them
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(_parameters, include_extras=True)
+    run.__annotations__ = {each.name: hints[each.name] for each in parameters}
+    return run
+
+
+def expanded(values: list[str]) -> list[str]:
+    """Return arguments, with the lines of standard input in the place of `-`, and those of a file for `@FILE`."""
+    return [each for value in values for each in _lines(value)]
+
+
+def _lines(value: str) -> list[str]:
+    try:
+        if value == "-":
+            text = sys.stdin.read()
+        elif value.startswith("@"):
+            text = Path(value[1:]).read_text("utf-8-sig")
+        else:
+            return [value]
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"cannot read {value}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def sharding(shard: str | None) -> tuple[int, int]:
@@ -58,14 +215,3 @@ def sharding(shard: str | None) -> tuple[int, int]:
     if not 1 <= number <= of:
         raise typer.BadParameter("--shard must look like 1/4: the first of four parts")
     return number, of
-
-
-def quota(region: str | None, endpoint: str | None) -> float:
-    """Return how many jobs a second may be created; where no region is given, the smaller quota."""
-    try:
-        base_url, _ = find_endpoint(region, endpoint)
-    except ConfigurationError:
-        if region is not None or endpoint is not None:
-            raise
-        base_url = ""
-    return paces(base_url, 1.0)["create"].rate

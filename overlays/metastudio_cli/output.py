@@ -1,22 +1,66 @@
 """Where the command writes: results on stdout, errors and logs on stderr."""
 
+import csv
 import io
 import json
 import logging
+import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from enum import StrEnum
+from typing import IO, Any, Final, Self
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.text import Text
 
-from metastudio import ConfigurationError, MetaStudioError, ShortJobFailed, WaitTimeout
+from metastudio import APIStatusError, ConfigurationError, MetaStudioError, ShortJobFailed, WaitTimeout
+from metastudio.errors import printable
 from metastudio_batch import JournalError
 
-out = Console()
-err = Console(stderr=True)
+#: How the library calls what is an option here.
+_OPTION: Final = re.compile(r"\b(region|endpoint|project_id|credentials|app_user_id)=…")
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class _Console(Console):
+    """Is a terminal where its stream is one, whatever the environment says of colours."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether somebody looks at it."""
+        return bool(getattr(self.file, "isatty", lambda: False)())
+
+
+def _console(*, stderr: bool = False) -> Console:
+    forced = os.environ.get("FORCE_COLOR") and not os.environ.get("NO_COLOR")
+    return _Console(stderr=stderr, color_system="standard" if forced else "auto", highlight=False)
+
+
+out = _console()
+err = _console(stderr=True)
+is_quiet = False
+
+
+def set_up(*, quiet: bool, no_color: bool, verbose: bool) -> None:
+    """Take the options that concern all output."""
+    global is_quiet  # noqa: PLW0603  # one process, one command
+    is_quiet = quiet
+    out.no_color = err.no_color = no_color or out.no_color
+    if verbose:
+        logging.basicConfig(format="%(asctime)s %(message)s", handlers=[Log()], force=True)
+        for name in ("metastudio", "huaweicloud_auth"):
+            logging.getLogger(name).setLevel(logging.DEBUG)
 
 
 @contextmanager
@@ -36,9 +80,9 @@ def exit_code(error: MetaStudioError) -> int:
     return 3 if isinstance(error, ShortJobFailed) else 4 if isinstance(error, WaitTimeout) else 1
 
 
-def is_for_programs(as_json: bool) -> bool:
-    """Tell whether stdout gets JSON: it was asked for, or nobody looks."""
-    return as_json or not out.is_terminal
+def default_format() -> Format:
+    """Return how results are written where nobody says: as a table for people, as JSON for programs."""
+    return Format.TABLE if out.is_terminal else Format.JSON
 
 
 def screen() -> Console:
@@ -46,9 +90,57 @@ def screen() -> Console:
     return err if err.is_terminal else out
 
 
+@contextmanager
+def live(view: RenderableType) -> Iterator[None]:
+    """Show a view on the screen, drawn anew as it changes; the cursor is shown again even if its start is cut short."""
+    drawn = Live(view, console=screen())
+    try:
+        drawn.start(refresh=True)
+        yield
+    finally:
+        drawn.stop()
+
+
 def json_line(data: dict[str, Any]) -> None:
     """Print one JSON line on stdout."""
     typer.echo(json.dumps(data))
+
+
+class Results:
+    """Writes results in a format; CSV at the end, when all its columns are known."""
+
+    def __init__(self, form: Format) -> None:
+        self.form, self._rows = form, list[dict[str, Any]]()
+
+    def add(self, data: dict[str, Any], shown: RenderableType) -> None:
+        """Write a result: `data` for programs, `shown` for people."""
+        if self.form is Format.JSON:
+            json_line(data)
+        elif self.form is Format.CSV:
+            self._rows.append(dict(_flat(data)))
+        else:
+            out.print(shown, soft_wrap=isinstance(shown, Text))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._rows:
+            text = io.StringIO()
+            writer = csv.DictWriter(
+                text, dict.fromkeys(name for row in self._rows for name in row), lineterminator="\n"
+            )
+            writer.writeheader()
+            writer.writerows(self._rows)
+            typer.echo(text.getvalue(), nl=False)
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in data.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 @contextmanager
@@ -63,13 +155,29 @@ def utf8(bom: bool) -> Iterator[IO[str]]:
 
 
 def complain(error: MetaStudioError, about: str = "") -> None:
-    """Print an error on stderr."""
-    say(f"metastudio: {about}{error}", "red")
+    """Print an error on stderr: what happened, and on a second line what to do."""
+    hint = error.hint if isinstance(error, APIStatusError) else None
+    what = str(error).removesuffix(f" - {hint}")
+    err.print(Text(_worded(f"metastudio: {about}{what}"), "red"), soft_wrap=True)
+    if hint:
+        err.print(Text(_worded(f"  {hint}")), soft_wrap=True)
+
+
+def wrong_use(message: str, command: str) -> None:
+    """Print what is wrong with the arguments, and where to look."""
+    err.print(Text(f"metastudio: {printable(message)}", "red"), soft_wrap=True)
+    err.print(Text(f"  See {command} --help"), soft_wrap=True)
+
+
+def _worded(text: str) -> str:
+    """Return a message of the library in the words of the command."""
+    return _OPTION.sub(lambda match: "--" + match[1].replace("_", "-"), text)
 
 
 def say(line: str, style: str = "") -> None:
-    """Print a line on stderr as it is: nothing in it is markup or an emoji's name, and it is not wrapped."""
-    err.print(Text(line, style), soft_wrap=True)
+    """Print a line on stderr as it is, unless it is to be quiet: nothing in it is markup, and it is not wrapped."""
+    if not is_quiet:
+        err.print(Text(line, style), soft_wrap=True)
 
 
 class Log(logging.Handler):
@@ -77,4 +185,4 @@ class Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
-        say(self.format(record))
+        err.print(Text(printable(self.format(record), 2000)), soft_wrap=True)

@@ -1,11 +1,13 @@
 """What people see. Fields and metrics are not named here: whatever the contract has is shown."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +19,25 @@ from metastudio.errors import printable
 if TYPE_CHECKING:
     from metastudio_sandbox import Exchange
 
-_STYLES = {JobState.SUCCEED: "bold green", JobState.FAILED: "bold red"}
+_STYLES: Final = {JobState.SUCCEED: "bold green", JobState.FAILED: "bold red"}
+#: From this width on, a table of metrics has a column for each field.
+_WIDE: Final = 80
+#: The field with a suggestion in a language, and the one in the other.
+_SUGGESTIONS: Final = {"zh": ("suggestion", "suggestion_en"), "en": ("suggestion_en", "suggestion")}
+_language = ""
+
+
+def use_language(language: str) -> None:
+    """Show suggestions in `zh` or `en`, whatever the locale is."""
+    global _language  # noqa: PLW0603  # one process, one command
+    if language not in _SUGGESTIONS:
+        raise typer.BadParameter("--lang must be zh or en")
+    _language = language
+
+
+def _chosen_language() -> str:
+    locale = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return _language or ("zh" if locale.lower().startswith("zh") else "en")
 
 
 def short_job(job: ShortJob) -> RenderableType:
@@ -32,13 +52,16 @@ def state(job: ShortJob) -> Text:
 
 def fields(data: Mapping[str, object]) -> Text:
     """Return one line for each field; a long value, such as a URL, is whole."""
-    lines = (Text.assemble((name, "dim"), "  ", _text(name, value, 20_000)) for name, value in data.items())
+    lines = (Text.assemble((printable(name), "dim"), "  ", _text(name, value, 20_000)) for name, value in data.items())
     return Text("\n").join(lines)
 
 
 def overview(jobs: Iterable[ShortJob]) -> RenderableType:
-    """Return one line for each job."""
-    table = Table("job_id", "state", "what it says", box=SIMPLE_HEAD)
+    """Return one line for each job: its ID and its state are whole, and what it says is cut."""
+    table = Table(box=SIMPLE_HEAD, expand=True)
+    table.add_column("job_id", no_wrap=True, min_width=36)
+    table.add_column("state", no_wrap=True, min_width=len(max(JobState, key=len)))
+    table.add_column("what it says", no_wrap=True, overflow="ellipsis", ratio=1)
     for job in jobs:
         data = job.to_dict()
         says = data.get("job_failed_reason") or data.get("assess_result", {}).get("suggestion")
@@ -63,24 +86,44 @@ def _parts(data: dict[str, Any]) -> Iterator[RenderableType]:
     if plain:
         grid = Table.grid(padding=(0, 2))
         for name, value in plain.items():
-            grid.add_row(Text(name, style="dim"), _text(name, value))
+            grid.add_row(Text(printable(name), style="dim"), _text(name, value))
         yield grid
     metrics = {name: row for name, row in rows.items() if not any(isinstance(each, dict) for each in row.values())}
     if metrics:
-        yield _metrics(metrics)
+        yield _Metrics(metrics)
     for name in rows.keys() - metrics.keys():
-        yield Text(f"\n{name}", style="bold")
+        yield Text(f"\n{printable(name)}", style="bold")
         yield from _parts(rows[name])
 
 
-def _metrics(rows: dict[str, dict[str, Any]]) -> Table:
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    table = Table(box=SIMPLE_HEAD)
-    for column in ("", *columns):
-        table.add_column(column, overflow="fold")
-    for name, row in rows.items():
-        table.add_row(name, *(_text(column, row.get(column)) for column in columns))
-    return table
+class _Metrics:
+    """A table of metrics; on a narrow terminal, a block for each metric."""
+
+    def __init__(self, rows: dict[str, dict[str, Any]]) -> None:
+        wanted, other = _SUGGESTIONS[_chosen_language()]
+        columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+        self.columns = [column for column in columns if column != other or wanted not in columns]
+        self.rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._table() if options.max_width >= _WIDE else self._blocks()
+
+    def _table(self) -> Table:
+        table = Table(box=SIMPLE_HEAD)
+        for column in ("", *self.columns):
+            head = Text(printable(column))
+            table.add_column(head, overflow="fold", min_width=min(head.cell_len, 20), no_wrap=column == "")
+        for name, row in self.rows.items():
+            table.add_row(Text(printable(name)), *(_text(column, row.get(column)) for column in self.columns))
+        return table
+
+    def _blocks(self) -> Table:
+        grid = Table.grid(padding=(0, 2))
+        for name, row in self.rows.items():
+            grid.add_row(Text(printable(name), style="bold"))
+            for column in self.columns:
+                grid.add_row(Text(f"  {printable(column)}", style="dim"), _text(column, row.get(column)))
+        return grid
 
 
 def _text(name: str, value: object, limit: int = 2000) -> Text:

@@ -2,23 +2,24 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import islice
 from threading import Lock
 from time import monotonic
 from typing import Any
 
 import attrs
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from metastudio import AsyncMetaStudio, MetaStudioError, Outcome, ShortJob, ShortJobFailed, WaitTimeout
+from metastudio import AsyncMetaStudio, Outcome, ShortJob, ShortJobFailed, WaitTimeout
 from metastudio.errors import printable
 
 from . import output, render
+from .output import Format, Results
 
 SHOWN = 15  # rows of the live table: those that changed last
+_AROUND = 8  # lines of a screen that are not rows: the table's head, the summary, and a line below
 
 
 @attrs.define
@@ -70,55 +71,58 @@ class Progress:
             return 1
         return 3 if ShortJobFailed in kinds else 4 if kinds else 0
 
-    def __rich__(self) -> RenderableType:
+    def __rich_console__(self, console: Console, _: ConsoleOptions) -> RenderResult:
         with self._lock:
-            latest = list(islice(reversed(self.jobs.values()), SHOWN))
+            latest = list(islice(reversed(self.jobs.values()), max(1, min(SHOWN, console.height - _AROUND))))
             states = (+self._states).most_common()  # without those that no job is in any more
         left = max(0, self._started + self.timeout - monotonic())
         counts = ", ".join(f"{count} {state}" for state, count in states) or "no answer yet"
         others = "".join(f", {self._ends[end]} {end}" for end in ("timed out", "got an error") if self._ends[end])
-        return Group(
-            render.overview(reversed(latest)),
-            Text(
-                f"{self._ends['finished']} of {len(self.job_ids)} finished{others} ({printable(counts)}); "
-                f"at most {self.rate:g} requests a second; {left:.0f} s left"
-            ),
-        )
+        yield render.overview(reversed(latest))
+        yield Text(f"{self._ends['finished']} of {len(self.job_ids)} finished{others} ({printable(counts)})")
+        yield Text(f"at most {self.rate:g} requests a second; {left:.0f} s left", no_wrap=True, overflow="ellipsis")
 
 
 def _state(job: ShortJob) -> str:
     return str(job.state or "without a state")
 
 
-def wait(
-    progress: Progress, as_json: bool, screen: Console, complain: Callable[[MetaStudioError, str], None], **options: Any
-) -> None:
+def wait(progress: Progress, results: Results, states: dict[str, Any], **options: Any) -> None:
     """Wait for all jobs of `progress`, and show each change.
 
-    The table is at the bottom of `screen`. Whatever else is printed meanwhile must go through it too, to be above.
+    The table is at the bottom of the screen. Whatever else is printed meanwhile must go through it too, to be above.
+    For programs there is a line for each change, and one for each job that did not end well.
 
     Raises:
         MetaStudioError: A refusal that concerns all of them.
         KeyboardInterrupt: `progress` has what is unfinished.
     """
+    is_live = results.form is Format.TABLE and not output.is_quiet
 
     def on_update(job: ShortJob) -> None:
         progress.update(job)
-        if as_json:
+        if results.form is Format.JSON:
             output.json_line(job.to_dict())
+
+    def end(outcome: Outcome) -> None:
+        progress.end(outcome)
+        if outcome.error:
+            output.complain(outcome.error, f"{outcome.job_id}: ")
+        if results.form is Format.JSON and outcome.error:
+            kind = type(outcome.error).__name__
+            output.json_line({"job_id": outcome.job_id, "error": str(outcome.error), "kind": kind})
+        if results.form is Format.CSV or (results.form is Format.TABLE and not is_live):
+            job = outcome.job.to_dict() if outcome.job else {"job_id": outcome.job_id}
+            error = {"error": str(outcome.error)} if outcome.error else {}
+            results.add(job | error, render.overview([outcome.job] if outcome.job else []))
 
     async def main() -> None:
         async with AsyncMetaStudio(**options) as studio:
             outcomes = studio.short_jobs.wait_many(
-                progress.job_ids, timeout=progress.timeout, rate=progress.rate, on_update=on_update
+                progress.job_ids, timeout=progress.timeout, rate=progress.rate, on_update=on_update, **states
             )
             async for outcome in outcomes:
-                progress.end(outcome)
-                if outcome.error:
-                    complain(outcome.error, f"{outcome.job_id}: ")
+                end(outcome)
 
-    if as_json:
+    with output.live(progress) if is_live else nullcontext():
         asyncio.run(main())
-    else:
-        with Live(progress, console=screen):
-            asyncio.run(main())

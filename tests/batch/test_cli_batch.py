@@ -170,7 +170,7 @@ def test_shards_are_assessed_apart(folder: Path, sandbox: Sandbox, tmp_path: Pat
         (("a.wav", "--journal", "folder"), "must be a file, or not exist"),
         (("", "--journal", "j"), "recordings must be paths"),
         (("--finish", "x", "--journal", "j"), "--finish is for one job"),
-        (("a.wav", "--timeout", "0"), "timeout must be a number above 0"),
+        (("a.wav", "--timeout", "0"), "a duration looks like 90, 90s, 10m, 2h or 1d"),
         (("folder/a.wav", "a.wav", "--dry-run"), "there are several 'a.wav'"),
     ],
 )

@@ -1,0 +1,5 @@
+"""`python -m metastudio_cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,12 @@
+"""`metastudio commit`."""
+
+from metastudio_cli.options import JobId, Shared
+
+
+def commit(job_id: JobId, shared: Shared) -> None:
+    """Start a job whose recording was uploaded."""
+    with shared.connected() as studio:
+        studio.short_jobs.commit(job_id)
+    if shared.is_for_programs:
+        with shared.results() as results:
+            results.add({"committed": job_id}, "")

@@ -1,0 +1,14 @@
+"""`metastudio limits`."""
+
+import attrs
+
+from metastudio_cli import render
+from metastudio_cli.options import Shared
+
+
+def limits(shared: Shared) -> None:
+    """Show how long a recording must and may be, in seconds."""
+    with shared.connected() as studio:
+        found = attrs.asdict(studio.short_jobs.limits())
+    with shared.results() as results:
+        results.add(found, render.fields(found))

@@ -1,0 +1,43 @@
+"""`metastudio wait`."""
+
+from typing import Annotated, Final
+
+import typer
+
+from metastudio.polling import FAILURE_STATES, SUCCESS_STATES
+from metastudio_cli import output, process, waiting
+from metastudio_cli.options import JobIds, Shared, States, expanded
+
+_NAMED: Final = 10  # unfinished jobs; of the others, the number is said
+
+
+def wait(
+    job_ids: JobIds,
+    shared: Shared,
+    rate: Annotated[float, typer.Option(help="Requests a second, for all of them together.")] = 10.0,
+    success: States = None,
+    failure: States = None,
+) -> None:
+    """Wait until short jobs are finished: a live table, or a JSON line for each change and each error.
+
+    --success and --failure name the states in which a job has ended, instead of the usual ones.
+    The time for all of them, --timeout, is 10 minutes if none is given.
+
+    Exit codes: 3 if a job failed, 4 if the time ran out, 130 if interrupted.
+    """
+    ids = list(dict.fromkeys(expanded(job_ids)))
+    progress = waiting.Progress(ids, shared.timeout or 600.0, rate)
+    states = {"success": success or SUCCESS_STATES, "failure": failure or FAILURE_STATES}
+    try:
+        with output.exit_codes(), shared.results() as results:
+            waiting.wait(progress, results, states, **shared.client)
+    except KeyboardInterrupt:
+        output.err.print(_interrupted(progress.unfinished), markup=False, soft_wrap=True)
+        raise typer.Exit(process.interrupted()) from None
+    raise typer.Exit(progress.exit_code())
+
+
+def _interrupted(unfinished: list[str]) -> str:
+    more = f" and {len(unfinished) - _NAMED} more" if len(unfinished) > _NAMED else ""
+    named = " ".join(unfinished[:_NAMED])
+    return f"metastudio: interrupted; unfinished: {named}{more}. To go on, run the same command again"

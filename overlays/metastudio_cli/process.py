@@ -1,0 +1,57 @@
+"""How the process begins and ends: encodings, signals, and an output that cannot be written."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_BY_SIGNAL = 128  # what shells add to the number of a signal
+_signals: list[int] = []
+
+
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Run the command: replace characters that an encoding lacks, and end quietly where nothing can be written."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+        _flush()
+    except SystemExit:
+        _flush()
+        raise
+    except OSError as error:
+        _give_up(error)
+
+
+def interrupted() -> int:
+    """Return the exit code of a command that was interrupted: 130 after Ctrl-C, 143 after SIGTERM."""
+    return _BY_SIGNAL + (_signals[-1] if _signals else signal.SIGINT)
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    """End as after Ctrl-C, whose handler may be that of an event loop."""
+    _signals.append(number)
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _give_up(error)
+
+
+def _give_up(error: OSError) -> None:
+    """Say why nothing can be written, unless the reader has gone; and keep Python from trying again at its end."""
+    if error.errno != errno.EPIPE:
+        sys.stderr.write(f"metastudio: cannot write: {error.strerror}\n")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(1)
