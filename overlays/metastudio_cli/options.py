@@ -32,7 +32,7 @@ def _some(*values: str) -> Callable[[str], list[str]]:
 
 
 def files(incomplete: str) -> list[str]:
-    """Complete a path. (A `Path` would be completed by the shell, but takes an empty argument for the current folder.)"""
+    """Complete a path: a string, since a `Path` takes an empty argument for the current folder."""
     found = glob.glob(glob.escape(incomplete) + "*")  # noqa: PTH207  # it keeps what was typed, such as ./
     return [path + "/" * os.path.isdir(path) for path in sorted(found)]  # noqa: PTH112  # as above
 
