@@ -7,7 +7,7 @@ import httpx
 
 from . import identity, validation
 from .aksk import AkSkAuth
-from .credentials import Credentials, CredentialsSource
+from .credentials import Credentials, CredentialsSource, hidden
 from .errors import ConfigurationError, CredentialsError
 from .identity import Verify
 from .renewing import Renewing
@@ -31,7 +31,12 @@ def ecs_agency(*, endpoint: str = METADATA) -> Renewing[Credentials]:
 
     Args:
         endpoint: The metadata service.
+
+    Raises:
+        ConfigurationError: The endpoint is no URL.
     """
+    if not isinstance(endpoint, str) or not endpoint.startswith(("http://", "https://")):
+        raise ConfigurationError(f"the endpoint of the metadata service must look like {METADATA}")
     return Renewing(partial(_of_ecs, endpoint.rstrip("/")), _OF_ECS)
 
 
@@ -61,6 +66,9 @@ def assume_agency(
     Raises:
         ConfigurationError: An argument is malformed.
     """
+    source = hidden(source) if isinstance(source, str) else source  # it may be the secret key itself
+    if not all(validation.is_unicode(each) for each in (name, domain or "", domain_id or "")):
+        raise ConfigurationError("an agency, its domain and domain_id are strings of Unicode characters")
     if not name or bool(domain) == bool(domain_id):
         raise ConfigurationError("an agency has a name, and either domain (the account's name) or domain_id")
     if duration not in _DURATIONS:

@@ -11,7 +11,8 @@ from . import gateway, refusals, signing, validation
 from .credentials import Credentials, CredentialsSource
 from .errors import ConfigurationError
 from .flow import SteppedAuth, Steps, Wait, seconds_to_wait
-from .key_guard import HELD_SECONDS, KeyGuard, guard_of
+from .guards import guard_of
+from .key_guard import HELD_SECONDS, KeyGuard
 from .log import log
 from .renewing import Renewing
 from .request import body, sign
@@ -73,24 +74,31 @@ class AkSkAuth(SteppedAuth):
         project_id = self._project_id
         if isinstance(project_id, Renewing):
             project_id = yield from project_id.steps(patience)
-        for attempt in (1, 2):
+        sent = 0
+        while True:
             credentials = self._credentials
             if isinstance(credentials, Renewing):
                 credentials = yield from credentials.steps(patience)
             guard = self._guard_of(credentials)
             try:
                 refused_so_far = yield from self._admitted(guard, request)
+                if refused_so_far is None:
+                    continue  # the key was refused meanwhile, and may have a successor
                 # Not the request itself, which would then hold itself.
                 about = id(request), request.method, request.url
                 request.extensions["before_sending"] = partial(guard.sending, *about, refused_so_far)
                 self._sign(request, credentials, project_id)
                 response: httpx.Response = yield request
-                mended = attempt == 1 and (yield from self._mends(request, response, credentials))
-                _note(guard, request, response, mended=mended)
+                sent += 1
+                can_repeat = sent == 1 and body(request) is not None
+                if not (yield from self._mended(guard, request, response, credentials, can_repeat)):
+                    return
             finally:
                 guard.left(request)
-            if not mended:
-                return
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the guard, which is this process's."""
+        return self.__dict__ | {"_guard": None}
 
     def _guard_of(self, credentials: Credentials) -> KeyGuard:
         """Return the guard of a key; one that follows upon a good key of the same source is taken for good."""
@@ -100,11 +108,17 @@ class AkSkAuth(SteppedAuth):
         self._guard = guard
         return guard
 
-    def _admitted(self, guard: KeyGuard, request: httpx.Request) -> Generator[Wait, Any, int]:
-        """Wait until `guard` lets the request go; return how many refusals there were until then."""
-        patience, since = seconds_to_wait(request), guard.now()
+    def _admitted(self, guard: KeyGuard, request: httpx.Request) -> Generator[Wait, Any, int | None]:
+        """Wait until `guard` lets the request go; return how many refusals there were until then.
+
+        None says that there was another one while it waited, and that its cause may be mended.
+        """
+        patience, since, refused_so_far = seconds_to_wait(request), guard.now(), guard.refused_so_far
         while True:
-            refused_so_far, waited = guard.refused_so_far, guard.now() - since
+            waited = guard.now() - since
+            if guard.refused_so_far != refused_so_far and isinstance(self._credentials, Renewing):
+                return None
+            refused_so_far = guard.refused_so_far
             change = guard.enter(request, self._now().timestamp(), waited)
             if change is None:
                 return refused_so_far
@@ -119,14 +133,24 @@ class AkSkAuth(SteppedAuth):
         # Kept for whoever has to find out why it is refused.
         request.extensions["canonical_request"] = sign(request, credentials, project_id, self._now() + offset)
 
-    def _mends(self, request: httpx.Request, response: httpx.Response, used: Credentials) -> Generator[Wait, Any, bool]:
-        """Mend what the gateway refused the request for, if that can be done; tell whether to send it again."""
+    def _mended(
+        self, guard: KeyGuard, request: httpx.Request, response: httpx.Response, used: Credentials, can_repeat: bool
+    ) -> Generator[Wait, Any, bool]:
+        """Tell `guard` what the response says of the key; mend what it was refused for; tell whether to repeat it."""
         if not gateway.is_refusal(response):
+            guard.accepted(request)
             return False
-        mended = self._corrects_clock(request, response)
-        if not mended and isinstance(self._credentials, Renewing):
-            mended = (yield from self._credentials.renewed(used, seconds_to_wait(request))) is not None
-        return mended and body(request) is not None
+        if self._corrects_clock(request, response):
+            guard.refused(request, response, mended=can_repeat)
+            return can_repeat
+        if not isinstance(self._credentials, Renewing) or not can_repeat:
+            guard.refused(request, response, mended=False)
+            return False
+        guard.refused(request, response, mended=True)  # at once: what is not sent yet waits for the next key
+        if (yield from self._credentials.renewed(used, seconds_to_wait(request))) is not None:
+            return True
+        guard.not_mended()
+        return False
 
     def _corrects_clock(self, request: httpx.Request, response: httpx.Response) -> bool:
         """Correct our offset to the endpoint's clock, if that is off; tell whether it was."""
@@ -152,11 +176,3 @@ def _checked(source: Callable[[], Credentials]) -> Credentials:
     if not isinstance(credentials, Credentials):
         raise ConfigurationError(f"the credentials callable returned {type(credentials)}, not Credentials")
     return credentials
-
-
-def _note(guard: KeyGuard, request: httpx.Request, response: httpx.Response, *, mended: bool) -> None:
-    """Tell `guard` what the response says about the key."""
-    if gateway.is_refusal(response):
-        guard.refused(request, response, mended=mended)
-    else:
-        guard.accepted(request)

@@ -59,7 +59,7 @@ class Credentials:
         validation.header_value("the SK", sk)
         if security_token is not None:
             validation.header_value("the security token", security_token)
-        if expires_at is not None and (not isinstance(expires_at, datetime) or expires_at.tzinfo is None):
+        if expires_at is not None and (not isinstance(expires_at, datetime) or expires_at.utcoffset() is None):
             raise ConfigurationError(f"expires_at must be a datetime with a time zone, not {expires_at!r:.60}")
 
 

@@ -32,3 +32,16 @@ class CredentialsError(HuaweiCloudError):
 
 class KeyRefused(httpx.HTTPStatusError):
     """A request was not sent, since the key has been refused before. `response` is that refusal."""
+
+
+def failed_again(name: str, error: BaseException) -> HuaweiCloudError:
+    """Return an error anew for one of those who waited for the same: they do not share a traceback."""
+    if isinstance(error, ConfigurationError):
+        copied: HuaweiCloudError = ConfigurationError(str(error))
+    elif isinstance(error, HuaweiCloudError):
+        copied = CredentialsError(str(error))
+        copied.status_code = getattr(error, "status_code", None)
+    else:
+        copied = CredentialsError(f"the {name} callable raised {type(error).__name__}")
+    copied.__cause__ = error.__cause__ if isinstance(error, HuaweiCloudError) else error
+    return copied

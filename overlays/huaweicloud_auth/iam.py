@@ -45,6 +45,7 @@ class IamTokenAuth(TokenAuth):
         verify: As in httpx.
 
     Attributes:
+        region: The region.
         project_id: Fetches the ID of the project, which comes with the token.
 
     Raises:
@@ -64,11 +65,12 @@ class IamTokenAuth(TokenAuth):
     ) -> None:
         password = hidden(password)  # first, for tracebacks with locals
         for name, value in (("user", user), ("password", password), ("account", account)):
-            if not isinstance(value, str) or not value:
-                raise ConfigurationError(f"{name} must be a string that is not empty")
+            if not isinstance(value, str) or not value or not validation.is_unicode(value):
+                raise ConfigurationError(f"{name} must be a string of Unicode characters that is not empty")
         url = identity.endpoint("iam", validation.region(region), endpoint)
         tokens = Renewing(partial(_token, url, user, password, account, region, verify), _WHAT)
         super().__init__(tokens)
+        self.region = region
         self.project_id = Renewing(partial(_project_id, tokens), "project ID")
 
 
@@ -89,7 +91,9 @@ def _token(url: str, user: str, password: str, account: str, region: str, verify
         },
     )
     if response.is_client_error and response.status_code not in _NOT_FINAL:
-        raise RejectedError(identity.rejected(_WHAT, response))
+        failure = RejectedError(identity.rejected(_WHAT, response))
+        failure.status_code = response.status_code
+        raise failure
     return _read(response, identity.fields(_WHAT, response).get("token"))
 
 

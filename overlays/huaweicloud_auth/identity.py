@@ -5,15 +5,19 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import Any, Final, TypeAlias
+from urllib.parse import quote_from_bytes
 from urllib.request import BaseHandler, HTTPErrorProcessor, HTTPSHandler, ProxyHandler, Request, build_opener
 
 import httpx
 
 from . import gateway, validation
-from .errors import CredentialsError, printable
+from .credentials import Secret
+from .errors import ConfigurationError, CredentialsError, printable
 from .proxies import environment_proxy
+from .renewing import PATIENCE
 
 Verify: TypeAlias = ssl.SSLContext | bool
+Proxy: TypeAlias = str | httpx.Proxy | None
 
 TIMEOUT: Final = 10.0  # seconds, for the connection and for each read
 _MAX_BODY: Final = 1_000_000
@@ -39,13 +43,12 @@ def endpoint(service: str, region: str, given: str | None = None) -> str:
 class _Transport(httpx.BaseTransport):
     """Upon urllib: httpcore would log the headers of a response, and IAM's have a token."""
 
-    def __init__(self, verify: Verify, *, is_local: bool, timeout: float) -> None:
-        self._verify, self._is_local, self._timeout = verify, is_local, timeout
+    def __init__(self, verify: Verify, proxy: str | None, timeout: float) -> None:
+        self._verify, self._proxy, self._timeout = verify, proxy, timeout
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; no redirect is followed."""
-        proxy = None if self._is_local else environment_proxy(request.url)
-        handlers: list[BaseHandler] = [ProxyHandler({} if proxy is None else {"https": str(proxy)}), _AsItIs()]
+        handlers: list[BaseHandler] = [ProxyHandler({} if self._proxy is None else {"https": self._proxy}), _AsItIs()]
         if request.url.scheme == "https":
             handlers.append(HTTPSHandler(context=httpx.create_ssl_context(self._verify)))
         before_sending = request.extensions.get("before_sending")  # as the auth has it
@@ -54,12 +57,19 @@ class _Transport(httpx.BaseTransport):
         headers, body = dict(request.headers.items()), request.content or None
         asked = Request(str(request.url), body, headers, method=request.method)  # noqa: S310  # its scheme was validated
         try:
-            response = build_opener(*handlers).open(asked, timeout=self._timeout)
-        except (OSError, HTTPException) as error:  # with urllib's URLError
-            failure = httpx.ConnectError(printable(f"{type(error).__name__}: {error}"))
+            with build_opener(*handlers).open(asked, timeout=self._timeout) as response:
+                content = response.read(_MAX_BODY)
+        except (OSError, HTTPException, ValueError) as error:  # with urllib's URLError
+            reason = getattr(error, "reason", error)
+            failure = httpx.ConnectError(printable(f"{request.url.host}: {type(error).__name__}: {reason}"))
         else:
-            with response:
-                return httpx.Response(response.status, headers=response.getheaders(), content=response.read(_MAX_BODY))
+            named = [
+                (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+                for name, value in response.getheaders()
+            ]
+            named = [each for each in named if each[0].lower() != b"content-encoding"]
+            return httpx.Response(response.status, headers=named, content=content)
+        del asked, headers, body
         raise failure
 
 
@@ -80,6 +90,7 @@ def send(
     *,
     auth: httpx.Auth | None = None,
     verify: Verify = True,
+    proxy: Proxy = None,
     is_local: bool = False,
     timeout: float = TIMEOUT,
     **options: Any,
@@ -92,30 +103,48 @@ def send(
         url: Its URL.
         auth: What signs it.
         verify: As in httpx.
+        proxy: As in httpx; else that of the environment.
         is_local: Whether no proxy may come in between.
         timeout: Seconds for the connection and for each read.
         options: What else httpx takes: `headers`, `json`.
 
     Raises:
+        ConfigurationError: The proxy is one that is not spoken to over http.
         CredentialsError: No response came back.
     """
-    transport = _Transport(verify, is_local=is_local, timeout=timeout)
+    transport = _Transport(verify, None if is_local else _proxy(proxy, httpx.URL(url)), timeout)
+    # An auth may have to wait for another source of keys.
+    limits = httpx.Timeout(timeout, pool=PATIENCE)
+    plain = {"Accept-Encoding": "identity"}
     try:
-        with httpx.Client(auth=auth, transport=transport, trust_env=False) as client:
+        with httpx.Client(auth=auth, transport=transport, trust_env=False, timeout=limits, headers=plain) as client:
             return client.request(method, url, **options)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         failure = CredentialsError(f"{what}: {printable(str(error))}")
+    del options
     raise failure  # outside the except block: a traceback of httpx's has headers and bodies
+
+
+def _proxy(given: Proxy, url: httpx.URL) -> str | None:
+    proxy = given if isinstance(given, httpx.Proxy) else httpx.Proxy(str(given)) if given else None
+    if proxy is None and (found := environment_proxy(url)) is not None:
+        proxy = httpx.Proxy(str(found))
+    if proxy is None:
+        return None
+    if proxy.url.scheme != "http":
+        raise ConfigurationError("IAM and STS are asked through a proxy only if it is an http:// one")
+    user = b":".join(quote_from_bytes(each).encode() for each in proxy.raw_auth) + b"@" if proxy.raw_auth else b""
+    return Secret(f"http://{user.decode()}{proxy.url.netloc.decode()}")
 
 
 def rejected(what: str, response: httpx.Response) -> str:
     """Say how a request was rejected: the status, and the code and message of the service."""
-    fields = gateway.error_fields(response.content)
+    fields = gateway.error_fields(gateway.without_tokens(response.content))
     inner = fields.get("error")
     error = inner if isinstance(inner, dict) else fields
     code = error.get("error_code") or error.get("code") or ""
     message = error.get("error_msg") or error.get("message") or response.reason_phrase
-    said = " ".join(str(each) for each in (code, message) if each)
+    said = " ".join(str(each) for each in (code, str(message).partition(", canonicalRequest:")[0]) if each)
     return f"{what}: {response.url.host} responded {response.status_code} {printable(said, 200)}"
 
 

@@ -11,8 +11,6 @@ accepted; none is held for more than two seconds. The count is this process's ow
 """
 
 import asyncio
-import hashlib
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -23,7 +21,6 @@ import attrs
 import httpx
 
 from . import refusals
-from .credentials import Credentials
 
 MAX_REFUSALS: Final = 3
 #: With those whose cause was mended, and those that may have been refused; a sixth locks the key.
@@ -36,7 +33,6 @@ LOCK_SECONDS: Final = 300.0
 HELD_SECONDS: Final = 2.0
 #: Seconds after which the next burst starts slowly again.
 _IDLE_SECONDS: Final = 1.0
-_REMEMBERED: Final = 1024
 #: Resolved at the next change: with the refusal that ends those who wait for it, or None.
 Change: TypeAlias = Future[httpx.Response | None]
 
@@ -100,8 +96,15 @@ class KeyGuard:
 
     def succeed(self, before: "KeyGuard") -> None:
         """Take the key for good if the one before it was, of the same source."""
-        if before.is_proven and not self._refusals and not self._unknown:
-            self.is_proven = True
+        with self._mutex:
+            self.is_proven = self.is_proven or (before.is_proven and not self._refusals and not self._unknown)
+
+    def not_mended(self) -> None:
+        """Note that the cause of a refusal could not be mended after all; those who wait are refused with it."""
+        with self._mutex:
+            self._mended -= self._mended > 0
+            self._shut()
+            self._announce(self._refusal)
 
     def _is_full(self) -> bool:
         if len(self._under_way) >= self._room():
@@ -186,15 +189,3 @@ class KeyGuard:
     def _announce(self, refusal: httpx.Response | None) -> None:
         change, self._change, self._is_waited_for = self._change, Future(), False
         change.set_result(refusal)
-
-
-_guards: Final[dict[bytes, KeyGuard]] = {}
-os.register_at_fork(after_in_child=_guards.clear)  # what the parent's threads have under way never ends here
-
-
-def guard_of(credentials: Credentials) -> KeyGuard:
-    """Return the one guard that this process has of a key pair. It is kept by a hash, not by the key."""
-    key = hashlib.sha256(b"\0".join((credentials.ak.encode(), credentials.sk.encode()))).digest()
-    while len(_guards) >= _REMEMBERED and key not in _guards:
-        _guards.pop(next(iter(_guards)), None)
-    return _guards.get(key) or _guards.setdefault(key, KeyGuard())

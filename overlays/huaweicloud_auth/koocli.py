@@ -33,7 +33,10 @@ def profile(name: str | None = None) -> Place:
     is_encrypted = "true" in {str(each.get("authEncrypt")).lower() for each in (config, found)}
     credentials = None if is_encrypted else _credentials(place, found)
     note = _ENCRYPTED if is_encrypted else "no accessKeyId and no secretAccessKey"
-    return Place(place, credentials, found.get("projectId") or None, found.get("region") or None, note)
+    project_id, region = found.get("projectId") or None, found.get("region") or None
+    if not isinstance(project_id, str | None) or not isinstance(region, str | None):
+        raise ConfigurationError(f"{place}: projectId and region must be strings")
+    return Place(place, credentials, project_id, region, note, is_sdks=False)
 
 
 def _credentials(place: str, found: dict[str, Any]) -> Credentials | None:

@@ -1,34 +1,31 @@
 """What a key stands for: the project's ID in a region, which IAM tells, and its user, which STS tells."""
 
 import hashlib
-import os
-import threading
 from functools import partial
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from . import identity, validation
 from .aksk import AkSkAuth, renewing
-from .credentials import Credentials, CredentialsSource
+from .credentials import Credentials, CredentialsSource, Secret, hidden
 from .errors import ConfigurationError, CredentialsError, printable
-from .identity import Verify
+from .identity import Proxy, Verify
 from .renewing import Renewing
 
 _WHAT: Final = "project ID"
 
 _known: Final[dict[bytes, str]] = {}
-_lock = threading.Lock()  # one request for each key and region
-
-
-def _after_fork() -> None:
-    global _lock  # noqa: PLW0603  # the parent's may be held for good
-    _lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+#: By a hash of the key, so that no secret outlives its client.
+_under_way: Final[WeakValueDictionary[bytes, Renewing[str]]] = WeakValueDictionary()
 
 
 def project_of(
-    credentials: CredentialsSource, region: str, *, endpoint: str | None = None, verify: Verify = True
+    credentials: CredentialsSource,
+    region: str,
+    *,
+    endpoint: str | None = None,
+    verify: Verify = True,
+    proxy: Proxy = None,
 ) -> Renewing[str]:
     """Return what looks up the ID of the project in a region: one request for each key, remembered in this process.
 
@@ -37,13 +34,19 @@ def project_of(
         region: The region; its project has the same name.
         endpoint: IAM's endpoint, if it is not the usual one; or `HUAWEICLOUD_SDK_IAM_ENDPOINT`.
         verify: As in httpx.
+        proxy: As in httpx.
 
     Raises:
         ConfigurationError: An argument is malformed.
     """
     url = identity.endpoint("iam", validation.region(region), endpoint)
-    source = renewing(credentials) if callable(credentials) else credentials
-    return Renewing(partial(_project_id, url, source, region, verify), _WHAT)
+    options = {"verify": verify, "proxy": Secret(proxy) if isinstance(proxy, str) else proxy}
+    if callable(credentials):
+        return Renewing(partial(_of_source, renewing(credentials), region, url, options), _WHAT)
+    AkSkAuth(credentials)  # validates them
+    key = hashlib.sha256("\0".join((credentials.ak, credentials.sk, region, url)).encode()).digest()
+    made = Renewing(partial(_remembered, key, url, credentials, region, options), _WHAT)
+    return _under_way.setdefault(key, made)
 
 
 def caller_identity(
@@ -55,23 +58,25 @@ def caller_identity(
         ConfigurationError: An argument is malformed.
         CredentialsError: STS rejected the key, or did not respond.
     """
+    credentials = hidden(credentials) if isinstance(credentials, str) else credentials  # for tracebacks with locals
     url = identity.endpoint("sts", region, endpoint)
     what, auth = "caller identity", AkSkAuth(credentials)
     return identity.fields(what, identity.send(what, "GET", f"{url}/v5/caller-identity", auth=auth, verify=verify))
 
 
-def _project_id(url: str, source: Credentials | Renewing[Credentials], region: str, verify: Verify) -> str:
-    credentials = source() if isinstance(source, Renewing) else source
-    key = hashlib.sha256("\0".join((credentials.ak, region, url)).encode()).digest()
-    with _lock:
-        if key not in _known:
-            _known[key] = _looked_up(url, source, region, verify)
-        return _known[key]
+def _of_source(source: Renewing[Credentials], region: str, url: str, options: dict[str, Any]) -> str:
+    return project_of(source(), region, endpoint=url, **options)()
 
 
-def _looked_up(url: str, source: CredentialsSource, region: str, verify: Verify) -> str:
+def _remembered(key: bytes, url: str, credentials: Credentials, region: str, options: dict[str, Any]) -> str:
+    if key not in _known:
+        _known[key] = _looked_up(url, credentials, region, options)
+    return _known[key]
+
+
+def _looked_up(url: str, credentials: Credentials, region: str, options: dict[str, Any]) -> str:
     target = f"{url}/v3/projects?name={region}"
-    found = identity.fields(_WHAT, identity.send(_WHAT, "GET", target, auth=AkSkAuth(source), verify=verify))
+    found = identity.fields(_WHAT, identity.send(_WHAT, "GET", target, auth=AkSkAuth(credentials), **options))
     projects = found.get("projects")
     try:
         ids = [validation.path_id("project_id", each["id"]) for each in projects or []]

@@ -11,12 +11,13 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from .credentials import call_source
-from .errors import CredentialsError, HuaweiCloudError
+from .errors import CredentialsError, HuaweiCloudError, failed_again
 from .flow import Wait, wait_for
 from .log import log
 
@@ -47,7 +48,8 @@ class Renewing(Generic[T]):
     Args:
         fetch: Returns the value; its attribute `expires_at`, an aware datetime or None, tells its end.
         name: What it is called in errors and in the log.
-        keeps: Whether a value without an end is kept; else `fetch` is called each time, in the thread that needs it.
+        keeps: Whether a value without an end is kept. Else `fetch` is a user's: it is called in the thread that needs
+            the value, the first time, and each time if the value has no end.
         now: A monotonic clock, in seconds.
         wall: The clock that `expires_at` is measured with.
     """
@@ -62,10 +64,12 @@ class Renewing(Generic[T]):
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._fetch, self._name, self._keeps, self._now, self._wall = fetch, name, keeps, now, wall
-        self._mutex = threading.Lock()
+        self._mutex, self._first = threading.Lock(), threading.RLock()
         self._value: T | None = None
+        self._refused: T | None = None
         self._renew_at = self._ends_at = -inf
         self._fetching: Future[_Fetched] | None = None
+        self._began_at = -inf
         self._final: BaseException | None = None
         _all.add(self)
 
@@ -87,11 +91,11 @@ class Renewing(Generic[T]):
         Raises:
             CredentialsError: The source failed, or did not respond in time.
         """
-        if self._is_called_each_time():
-            return self._called()
+        if not self._keeps and (called := self._called_here()) is not None:
+            return called
         with self._mutex:
             value, now = self._value, self._now()
-            serves = value is not None and now < self._ends_at - LAST_SECONDS
+            serves = value is not None and value is not self._refused and now < self._ends_at - LAST_SECONDS
             fetching = self._begin() if now >= self._renew_at or not serves else None
         if serves or fetching is None:
             return cast("T", value)
@@ -100,11 +104,13 @@ class Renewing(Generic[T]):
     def renewed(self, used: T, patience: float = PATIENCE) -> Generator[Wait, Any, T | None]:
         """Return another value than `used`, which was refused; None where the source has no other."""
         try:
-            if self._is_called_each_time():
+            if not self._keeps and self._ends_at == inf:
                 value = self._called()
             else:
                 with self._mutex:
-                    fetching = self._begin() if self._value is used else None
+                    fetching = None
+                    if self._value is used:
+                        self._refused, fetching = used, self._begin()
                 value = cast("T", self._value) if fetching is None else (yield from self._waited(fetching, patience))
         except HuaweiCloudError:  # the refusal says more
             return None
@@ -112,69 +118,79 @@ class Renewing(Generic[T]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the source, and no value."""
-        return _restored, (self._fetch, self._name, self._keeps)
+        return partial(Renewing, keeps=self._keeps), (self._fetch, self._name)
 
-    def _is_called_each_time(self) -> bool:
-        return self._value is not None and self._ends_at == inf and not self._keeps
+    def _called_here(self) -> T | None:
+        """Call the source in this thread, if that is to be done."""
+        if self._value is None:
+            with self._first:
+                if self._value is None:
+                    return self._called()
+        return self._called() if self._ends_at == inf else None
 
     def _called(self) -> T:
-        self._value = call_source(self._name, self._fetch)
-        return self._value
+        value = call_source(self._name, self._fetch)
+        life = self._life(value)
+        with self._mutex:
+            self._take(value, life)
+        return value
 
     def _waited(self, fetching: "Future[_Fetched]", patience: float) -> Generator[Wait, Any, T]:
         fetched: _Fetched | None = yield Wait(fetching, patience)
         if fetched is None:
             raise CredentialsError(f"the source of the {self._name} did not respond within {patience:.0f} s")
         if fetched.error is not None:
-            # A new one for each that waited: they do not share a traceback.
-            raise type(fetched.error)(*fetched.error.args) from fetched.error.__cause__
+            raise failed_again(self._name, fetched.error)
         return cast("T", fetched.value)
 
     def _begin(self) -> "Future[_Fetched]":
-        """Return the fetch that is under way, or begin one."""
-        if self._fetching is None:
-            if self._final is not None:
-                done: Future[_Fetched] = Future()
-                done.set_result(_Fetched(None, self._final))
-                return done
-            begun: Future[_Fetched] = Future()
-            run = copy_context().run
+        """Return the fetch that is under way, or begin one; one that does not end is left alone."""
+        if self._fetching is not None and self._now() - self._began_at < PATIENCE:
+            return self._fetching
+        begun: Future[_Fetched] = Future()
+        if self._final is not None:
+            begun.set_result(_Fetched(None, self._final))
+            return begun
+        run = copy_context().run
+        try:
             threading.Thread(target=run, args=(self._run, begun), name="huaweicloud-auth", daemon=True).start()
-            self._fetching = begun  # it cannot have ended: that needs the mutex
-        return self._fetching
+        except RuntimeError as error:  # at the end of the interpreter, for example
+            begun.set_result(_Fetched(None, CredentialsError(f"the {self._name} cannot be fetched: {error}")))
+            return begun
+        self._fetching, self._began_at = begun, self._now()  # it cannot have ended: that needs the mutex
+        return begun
 
     def _run(self, begun: "Future[_Fetched]") -> None:
+        life = inf
         try:
             fetched = _Fetched(call_source(self._name, self._fetch), None)
+            life = self._life(fetched.value)
         except BaseException as error:  # noqa: BLE001  # whoever waits for it gets it
             fetched = _Fetched(None, error.with_traceback(None))  # a traceback has variables, and those have secrets
         with self._mutex:
-            self._fetching = None
+            self._fetching = None if self._fetching is begun else self._fetching
+            self._refused = None
             if fetched.error is None:
-                self._take(fetched.value)
+                self._take(fetched.value, life)
             else:
-                self._failed(fetched.error)
+                self._renew_at = self._now() + PAUSE
+                self._final = fetched.error if isinstance(fetched.error, RejectedError) else None
         begun.set_result(fetched)
+        if fetched.error is not None and self._value is not None:
+            log.warning("The %s could not be renewed: %s", self._name, fetched.error)
 
-    def _failed(self, error: BaseException) -> None:
-        self._renew_at = self._now() + PAUSE
-        self._final = error if isinstance(error, RejectedError) else None
-        if self._value is not None:
-            log.warning("The %s could not be renewed: %s", self._name, error)
+    def _life(self, value: T) -> float:
+        ends = getattr(value, "expires_at", None)
+        return inf if ends is None else (ends - self._wall()).total_seconds()
 
-    def _take(self, value: T) -> None:
-        self._value, now, ends = value, self._now(), getattr(value, "expires_at", None)
-        life = inf if ends is None else (ends - self._wall()).total_seconds()
-        self._ends_at = now + life
+    def _take(self, value: T, life: float) -> None:
+        self._value = value
+        self._ends_at = self._now() + life
         self._renew_at = self._ends_at - min(MARGIN, life / 3)
 
-    def _after_fork(self) -> None:
-        """In the child, nobody ends what was under way."""
-        self._mutex, self._fetching = threading.Lock(), None
-
-
-def _restored(fetch: Callable[[], T], name: str, keeps: bool) -> Renewing[T]:
-    return Renewing(fetch, name, keeps=keeps)
+    def after_fork(self) -> None:
+        """Forget, in the child, what was under way in the parent: nobody ends it here."""
+        self._mutex, self._first, self._fetching = threading.Lock(), threading.RLock(), None
 
 
 _all: Final[weakref.WeakSet[Renewing[Any]]] = weakref.WeakSet()
@@ -182,7 +198,7 @@ _all: Final[weakref.WeakSet[Renewing[Any]]] = weakref.WeakSet()
 
 def _after_fork() -> None:
     for each in list(_all):
-        each._after_fork()  # noqa: SLF001  # of this module
+        each.after_fork()
 
 
 os.register_at_fork(after_in_child=_after_fork)

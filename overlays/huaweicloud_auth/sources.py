@@ -32,6 +32,7 @@ class Place:
         project_id: The project.
         region: The region.
         note: Why there is no key.
+        is_sdks: Whether it is one of the official SDK's, which belong together.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Place:
     project_id: str | None = None
     region: str | None = None
     note: str = "not set"
+    is_sdks: bool = True
 
 
 def places() -> Iterator[Place]:
@@ -54,32 +56,18 @@ def places() -> Iterator[Place]:
     yield Place(str(file.path), file.credentials(), project_id, region, file.note)
 
 
-def find_credentials(several: Iterable[Place] | None = None) -> CredentialsSource | httpx.Auth:
-    """Return what the first place has that has something.
-
-    Args:
-        several: Places, instead of the usual ones.
+def find(several: Iterable[Place]) -> Place:
+    """Return the first place that has credentials.
 
     Raises:
         ConfigurationError: There is none; or what `places` raises.
     """
     looked_at = []
-    for place in places() if several is None else several:
+    for place in several:
         if place.credentials is not None:
-            return place.credentials
+            return place
         looked_at.append(f"{place.name} ({place.note})")
     raise ConfigurationError(f"no credentials. Looked at: {'; '.join(looked_at)}")
-
-
-def find_project_id() -> str | None:
-    """Return `HUAWEICLOUD_SDK_PROJECT_ID`, else `project_id` in the profile file, or None."""
-    return variable("HUAWEICLOUD_SDK_PROJECT_ID") or profile().settings.get("project_id") or None
-
-
-def find_region() -> str | None:
-    """Return the region of Terraform's environment, if its key is the one that is used; else the profile file's."""
-    ours = environment_credentials() is None and terraform().region
-    return ours or profile().settings.get("region") or None
 
 
 def variable(name: str) -> str | None:
@@ -108,7 +96,8 @@ def terraform() -> Place:
         ConfigurationError: Only one half of the pair is set.
     """
     found = _of_environment(*_TERRAFORM)
-    return Place("HW_ACCESS_KEY and HW_SECRET_KEY", found, region=variable("HW_REGION_NAME") if found else None)
+    region = variable("HW_REGION_NAME") if found else None
+    return Place("HW_ACCESS_KEY and HW_SECRET_KEY", found, region=region, is_sdks=False)
 
 
 def _of_environment(ak: str, sk: str, token: str) -> Credentials | None:

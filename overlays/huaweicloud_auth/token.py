@@ -31,7 +31,7 @@ class TokenAuth(SteppedAuth):
     def __init__(self, token: str | Callable[[], str]) -> None:
         self._token: Secret | Renewing[Secret]
         if isinstance(token, str):
-            self._token = Secret(token)
+            token = self._token = Secret(token)
             validation.header_value("the token", token)
         elif isinstance(token, Renewing):
             self._token = token

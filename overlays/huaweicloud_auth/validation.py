@@ -49,6 +49,11 @@ def header_value(name: str, value: str) -> str:
     return value
 
 
+def is_unicode(text: str) -> bool:
+    """Tell whether `text` can be sent: without the surrogates that stand for bytes that are not UTF-8."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def function(name: str, value: Function, expected: str = "a function") -> Function:
     """Return `value` if it can be called and does its work then.
 

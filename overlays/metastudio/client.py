@@ -78,10 +78,14 @@ class _Studio(Generic[TransportT]):
         Raises:
             ConfigurationError: Something is missing or malformed.
         """
+        if isinstance(credentials, str):
+            credentials = Secret(credentials)  # a name; but it may be the key itself, and a traceback shows locals
+        if isinstance(proxy, str):
+            proxy = Secret(proxy)
         if wrong := wrong_identity(credentials, auth):
             credentials = auth = None  # nothing of them in a traceback with locals
             raise ConfigurationError(wrong)
-        found = find(region, endpoint, project_id, credentials, auth, checked_verify(verify))
+        found = find(region, endpoint, project_id, credentials, auth, checked_verify(verify), proxy)
         self.endpoint = base_url = found.endpoint
         self._auth, self._project = found.auth, found.project_id
         if proxy is not None and transport is not None:
@@ -92,7 +96,7 @@ class _Studio(Generic[TransportT]):
         self._timeout = checked_timeout(timeout)
         self._paces = paces(base_url, validation.share("quota_share", quota_share))
         self.client = Client(base_url)
-        proxy = Secret(proxy) if isinstance(proxy, str) else proxy or environment_proxy(httpx.URL(base_url))
+        proxy = proxy or environment_proxy(httpx.URL(base_url))
         check_proxy(proxy)
         if transport is not None and not isinstance(transport, self._kind_of_transport):
             raise ConfigurationError(f"transport must be a {self._kind_of_transport.__name__}, not {type(transport)}")

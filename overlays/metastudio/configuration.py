@@ -11,6 +11,7 @@ from huaweicloud_auth import AkSkAuth, Credentials, IamTokenAuth, TokenAuth, ecs
 from huaweicloud_auth.agencies import METADATA
 from huaweicloud_auth.aksk import renewing
 from huaweicloud_auth.credentials import CredentialsSource
+from huaweicloud_auth.identity import Proxy
 from huaweicloud_auth.projects import project_of
 from huaweicloud_auth.renewing import Renewing
 from huaweicloud_auth.sources import Place
@@ -45,19 +46,19 @@ def find(
     credentials: CredentialsSource | str | None,
     auth: httpx.Auth | None,
     verify: ssl.SSLContext | bool = True,
+    proxy: Proxy = None,
 ) -> Configuration:
     """Return the configuration: the arguments of a client, else what the environment or the profile file has.
 
     Raises:
         ConfigurationError: Something is missing or malformed.
     """
-    place = find_place(credentials, auth)
-    url, region = find_endpoint(region, endpoint, place)
-    identity = find_identity(credentials, auth, place)
-    project = find_project_id(project_id, place) or _looked_up(identity, region, verify)
-    return Configuration(
-        url, region, project, identity if isinstance(identity, httpx.Auth) else AkSkAuth(identity, project)
-    )
+    named = find_place(credentials, auth)
+    identity, used = find_identity(credentials, auth, named)
+    url, region = find_endpoint(region, endpoint, named, used)
+    project = find_project_id(project_id, named, used) or _looked_up(identity, region, verify, proxy)
+    auth = identity if isinstance(identity, httpx.Auth) else AkSkAuth(identity, project)
+    return Configuration(url, region, project, auth)
 
 
 def find_place(credentials: object, auth: object) -> Place | None:
@@ -75,8 +76,14 @@ def find_place(credentials: object, auth: object) -> Place | None:
     raise ConfigurationError(f"METASTUDIO_CREDENTIALS, or credentials as a string, must be {NAMES}")
 
 
-def find_endpoint(region: str | None, endpoint: str | None, place: Place | None = None) -> tuple[str, str | None]:
-    """Return the endpoint of a region and the region; or the endpoint that is given, and None."""
+def find_endpoint(region: str | None, endpoint: str | None, *several: Place | None) -> tuple[str, str | None]:
+    """Return the endpoint of a region and the region; or the endpoint that is given, and None.
+
+    Args:
+        region: The argument.
+        endpoint: The argument.
+        several: What is asked for by name, and where the key was found.
+    """
     if region is not None and endpoint is not None:
         raise ConfigurationError("give region or endpoint, not both")
     if region is None:
@@ -84,8 +91,7 @@ def find_endpoint(region: str | None, endpoint: str | None, place: Place | None 
     if endpoint is not None:
         return validation.endpoint(endpoint), None
     if region is None:
-        of_place = place.region if place else None
-        region = sources.variable("METASTUDIO_REGION") or of_place or sources.find_region()
+        region = sources.variable("METASTUDIO_REGION") or _of_places("region", several)
     known = ", ".join(get_args(Region))
     if region is None:
         raise ConfigurationError(f"no region: pass region=… or set METASTUDIO_REGION ({known})")
@@ -98,12 +104,21 @@ def find_endpoint(region: str | None, endpoint: str | None, place: Place | None 
     return f"https://metastudio.{region}.myhuaweicloud.com", region
 
 
-def find_project_id(project_id: str | None, place: Place | None = None) -> str | None:
-    """Return the project's ID: the argument, else what the environment, `place` or the profile file has."""
+def find_project_id(project_id: str | None, *several: Place | None) -> str | None:
+    """Return the project's ID: the argument, else what the environment or one of the places has."""
     if project_id is None:
-        project_id = sources.variable("HUAWEICLOUD_SDK_PROJECT_ID") or (place.project_id if place else None)
-    value = sources.find_project_id() if project_id is None else project_id
-    return None if value is None else validation.path_id("project_id", value)
+        project_id = sources.variable("HUAWEICLOUD_SDK_PROJECT_ID") or _of_places("project_id", several)
+    return None if project_id is None else validation.path_id("project_id", project_id)
+
+
+def _of_places(name: str, several: tuple[Place | None, ...]) -> str | None:
+    """Return a setting of the first place that has it; the profile file's, unless the key is of another program."""
+    for place in several:
+        if place is not None and (value := getattr(place, name)):
+            return str(value)
+    if any(place is not None and not place.is_sdks for place in several):
+        return None
+    return sources.profile().settings.get(name) or None
 
 
 def wrong_identity(credentials: object, auth: object) -> str | None:
@@ -118,16 +133,18 @@ def wrong_identity(credentials: object, auth: object) -> str | None:
 
 
 def find_identity(
-    credentials: CredentialsSource | str | None, auth: httpx.Auth | None, place: Place | None = None
-) -> CredentialsSource | httpx.Auth:
-    """Return what authenticates: the arguments, else what the first place has that has something."""
+    credentials: CredentialsSource | str | None, auth: httpx.Auth | None, named: Place | None = None
+) -> tuple[CredentialsSource | httpx.Auth, Place | None]:
+    """Return what authenticates, and where it was found: an argument (None), or the first place that has something."""
     if auth is not None:
-        return auth
+        return auth, None
     if credentials is None or isinstance(credentials, str):
-        found = sources.find_credentials(places(place))
+        used = sources.find(places(named))
+        found = used.credentials
+        assert found is not None  # noqa: S101  # else `find` raises
     else:
-        found = credentials
-    return renewing(found) if callable(found) and not isinstance(found, httpx.Auth) else found
+        used, found = None, credentials
+    return (renewing(found) if callable(found) and not isinstance(found, httpx.Auth) else found), used
 
 
 def places(first: Place | None = None) -> Iterator[Place]:
@@ -150,13 +167,15 @@ def places(first: Place | None = None) -> Iterator[Place]:
 
 
 def _looked_up(
-    identity: CredentialsSource | httpx.Auth, region: str | None, verify: ssl.SSLContext | bool
+    identity: CredentialsSource | httpx.Auth, region: str | None, verify: ssl.SSLContext | bool, proxy: Proxy
 ) -> Renewing[str]:
     if isinstance(identity, IamTokenAuth):
+        if region not in (None, identity.region):
+            raise ConfigurationError(f"the token is for {identity.region}, and this client for {region}")
         return identity.project_id
     if isinstance(identity, httpx.Auth) or region is None:
         raise ConfigurationError(
             "no project ID: pass project_id=… or set HUAWEICLOUD_SDK_PROJECT_ID (the console shows it for each region "
             'under "My Credentials"). It is looked up where a region and a key pair are given'
         )
-    return project_of(identity, region, verify=verify)
+    return project_of(identity, region, verify=verify, proxy=proxy)

@@ -67,12 +67,13 @@ class Asked:
     project_id: str | None
     credentials: str | None
     identity: CredentialsSource | httpx.Auth | None = None
+    used: Place | None = None
 
 
 def checks(asked: Asked) -> Iterator[Check]:
-    """Yield the checks, as they are made; the first failed authentication is the last: five in a row lock a key."""
+    """Yield the checks, as they are made; the first failed authentication is the last: more than five lock a key."""
     yield _versions()
-    for step in (_credentials, _key, _endpoint, _connection, _caller, _permission):
+    for step in (_credentials, _key, _endpoint, _connection, _caller, _project, _permission):
         for check in _guarded(step, asked):
             yield check
             if check.verdict == "wrong":
@@ -89,7 +90,7 @@ def _guarded(step: Callable[[Asked], Iterator[Check]], asked: Asked) -> Iterator
 def _advice(error: MetaStudioError) -> str:
     if isinstance(error, ConfigurationError):
         return "correct this setting"
-    if isinstance(error, APIConnectionError):
+    if isinstance(error, APIConnectionError) or (isinstance(error, CredentialsError) and error.status_code is None):
         return "check the network, the proxy and the endpoint"
     if isinstance(error, PermissionDeniedError):
         return "give the IAM user a permission for MetaStudio in this project"
@@ -104,15 +105,18 @@ def _versions() -> Check:
 
 
 def _credentials(asked: Asked) -> Iterator[Check]:
-    first = configuration.find_place(asked.credentials, None)
-    for place in configuration.places(first):
-        if place.credentials is None:
-            if place.note != "not given":
+    try:
+        for place in configuration.places(configuration.find_place(asked.credentials, None)):
+            if place.credentials is not None:
+                yield Check("credentials", "ok", _found_at(place, is_used=asked.used is None))
+                asked.used = asked.used or place
+            elif place.note != "not given":
                 yield Check("credentials", "ok", f"{place.name}: {place.note}")
-            continue
-        is_used = asked.identity is None
-        yield Check("credentials", "ok", _found_at(place, is_used))
-        asked.identity = asked.identity or place.credentials
+    except ConfigurationError as error:
+        if asked.used is None:
+            raise
+        yield Check("credentials", "note", f"passed over: {error}", "correct it, or remove it")
+    asked.identity = asked.used.credentials if asked.used else None
     if asked.identity is None:
         advice = "set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK; docs/authentication.md has all places"
         yield Check("credentials", "wrong", "none found", advice)
@@ -158,10 +162,11 @@ def _has_quotes(text: str) -> bool:
 
 def _endpoint(asked: Asked) -> Iterator[Check]:
     place = configuration.find_place(asked.credentials, None)
-    asked.endpoint, asked.region = configuration.find_endpoint(asked.region, asked.endpoint, place)
-    asked.project_id = configuration.find_project_id(asked.project_id, place)
+    asked.endpoint, asked.region = configuration.find_endpoint(asked.region, asked.endpoint, place, asked.used)
+    asked.project_id = configuration.find_project_id(asked.project_id, place, asked.used)
     yield Check("endpoint", "ok", asked.endpoint)
     proxy = environment_proxy(httpx.URL(asked.endpoint))
+    connecting.check_proxy(proxy)
     if proxy is None:
         yield Check("proxy", "ok", "none")
     else:
@@ -181,7 +186,7 @@ def _connection(asked: Asked) -> Iterator[Check]:
         context = connecting.context(verify=True)
         with httpx.Client(verify=context, proxy=proxy and str(proxy), trust_env=False, timeout=_TIMEOUT) as client:
             response = client.get(url)
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, OSError, ValueError, ImportError) as error:
         advice = "check firewall and proxy; where a proxy opens TLS, set SSL_CERT_FILE to its authority"
         yield Check("connection", "wrong", printable(f"{type(error).__name__}: {error}"), advice)
         return
@@ -217,20 +222,27 @@ def _caller(asked: Asked) -> Iterator[Check]:
     try:
         found = caller_identity(asked.identity, asked.region or "")
     except CredentialsError as error:
-        if error.status_code == httpx.codes.UNAUTHORIZED:
+        if error.status_code == httpx.codes.UNAUTHORIZED or "reach the limit" in str(error):
             raise
         yield Check("caller", "note", printable(str(error)), "nothing, if the next checks pass")
     else:
         yield Check("caller", "ok", printable(f"account {found.get('account_id')}, {found.get('principal_urn')}"))
 
 
-def _permission(asked: Asked) -> Iterator[Check]:
-    """Check the project, and the permission by a call that only reads."""
+def _studio(asked: Asked) -> MetaStudio:
     options: dict[str, Any] = {"region": asked.region} if asked.region else {"endpoint": asked.endpoint}
     identity = {"auth": asked.identity} if isinstance(asked.identity, httpx.Auth) else {"credentials": asked.identity}
-    with MetaStudio(**options, **identity, project_id=asked.project_id, max_retries=0) as studio:
-        found = studio.find_project_id()
-        yield Check("project", "ok", f"{found} ({'given' if asked.project_id else 'looked up'})")
+    return MetaStudio(**options, **identity, project_id=asked.project_id, max_retries=0)
+
+
+def _project(asked: Asked) -> Iterator[Check]:
+    with _studio(asked) as studio:
+        given, asked.project_id = asked.project_id, studio.find_project_id()
+    yield Check("project", "ok", f"{asked.project_id} ({'given' if given else 'looked up'})")
+
+
+def _permission(asked: Asked) -> Iterator[Check]:
+    """Check the permission by a call that only reads."""
+    with _studio(asked) as studio:
         limits = studio.short_jobs.limits()
-    found = f"the service takes recordings of {limits.shortest} to {limits.longest} s"
-    yield Check("permission", "ok", found)
+    yield Check("permission", "ok", f"the service takes recordings of {limits.shortest} to {limits.longest} s")

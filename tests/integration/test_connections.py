@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 import httpx
 import pytest
 
-from huaweicloud_auth.key_guard import guard_of
+from huaweicloud_auth.guards import guard_of
 from metastudio import APIConnectionError, APITimeoutError, AsyncMetaStudio, Credentials
 from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio.asyncio_transport import KEEPALIVE_SECONDS, MAX_CONNECTIONS, AsyncioTransport

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import pickle
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -13,8 +15,9 @@ import pytest
 
 from conftest import Connect
 from huaweicloud_auth import AkSkAuth, Credentials, CredentialsError, IamTokenAuth, assume_agency, ecs_agency
-from huaweicloud_auth.key_guard import guard_of
+from huaweicloud_auth.guards import guard_of
 from huaweicloud_auth.projects import caller_identity, project_of
+from leaks import shown
 from metastudio import ConfigurationError, MetaStudio
 from metastudio_sandbox import Sandbox
 from raw_server import RawServer
@@ -221,9 +224,10 @@ def test_token_that_cannot_be_read(iam: IdentityServer, body: bytes) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("", "p", "a", REGION), "user must be a string that is not empty"),
+        (("", "p", "a", REGION), "user must be a string of Unicode characters that is not empty"),
         (("u", b"password-in-bytes", "a", REGION), "password must be a string"),
         (("u", "p", "a", "Mars 1"), "a region looks like"),
+        (("u", "password-\udcff-of-bytes", "a", REGION), "password must be a string of Unicode characters"),
     ],
 )
 def test_wrong_arguments_of_a_password(arguments: Any, message: str) -> None:
@@ -356,6 +360,114 @@ def test_new_key_of_a_good_source_is_taken_for_good(iam: IdentityServer) -> None
     assert second is not None
     assert second.ak != first.ak
     assert guard_of(second).is_proven
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 401 No\r\nX-Caf\xe9: \xe9\xff\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 401 No\r\nContent-Length: 2\r\nContent-Encoding: gzip\r\n\r\n{}",
+    ],
+)
+def test_odd_response_to_a_password_is_final_too(server: RawServer, response: bytes) -> None:
+    server.answers.append(response)
+    auth = IamTokenAuth("user", "the-password-of-the-user", "account", REGION, endpoint=server.url)
+    for _ in range(2):
+        with pytest.raises(CredentialsError, match="responded 401"):
+            auth.project_id()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "response", [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"\xff\xfe\r\n\r\n", b""]
+)
+def test_response_that_cannot_be_read(server: RawServer, response: bytes) -> None:
+    """It is an error of ours, and shows nothing of the request."""
+    server.answers.append(response)
+    auth = IamTokenAuth("user", "the-password-of-the-user", "account", REGION, endpoint=server.url)
+    with pytest.raises(CredentialsError, match=r"IAM token: 127\.0\.0\.1: ") as caught:
+        auth.project_id()
+    assert "the-password-of-the-user" not in shown(caught.value)
+    with pytest.raises(CredentialsError):
+        caller_identity(Credentials(f"ODD{next(numbers)}", "SK"), REGION, endpoint=server.url)
+
+
+def test_refusal_that_quotes_a_security_token(server: RawServer) -> None:
+    quoted = "verify aksk signature fail, canonicalRequest:GET|/v5|x-security-token:the-security-token|"
+    server.answer(json.dumps({"error_code": "APIGW.0301", "error_msg": quoted}).encode(), "401 Unauthorized")
+    key = Credentials(f"QUOTED{next(numbers)}", "SK", "the-security-token")
+    with pytest.raises(CredentialsError, match=r"APIGW\.0301 verify aksk signature fail$") as caught:
+        caller_identity(key, REGION, endpoint=server.url)
+    assert "the-security-token" not in str(caught.value)
+
+
+def test_proxy_that_is_not_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password would go to it in clear text."""
+    monkeypatch.setenv("HTTPS_PROXY", "https://user:the-proxy-password@127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="only if it is an http:// one"):
+        caller_identity(Credentials(f"PROXY{next(numbers)}", "SK"), REGION, endpoint="https://127.0.0.1:1")
+
+
+def test_proxy_of_the_client_is_used(server: RawServer) -> None:
+    look_up = project_of(
+        Credentials(f"PROXY{next(numbers)}", "SK"), REGION, endpoint="https://iam.example.com", proxy=server.url
+    )
+    with pytest.raises(CredentialsError):
+        look_up()
+    assert server.requests[0].startswith(b"CONNECT iam.example.com:443 ")
+
+
+def test_metadata_is_asked_without_a_proxy(
+    iam: IdentityServer, server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, server.url)
+    assert ecs_agency(endpoint=iam.url)().security_token is not None
+    with pytest.raises(CredentialsError, match="refused"):
+        ecs_agency(endpoint="https://127.0.0.1:1")()
+    assert server.requests == []
+
+
+def test_expiry_is_by_our_own_clock(iam: IdentityServer) -> None:
+    """Theirs is five hours ahead: a key of one hour still lives for one hour."""
+    iam.life, iam.now = timedelta(hours=1), lambda: datetime.now(UTC) + timedelta(hours=5)
+    ends = ecs_agency(endpoint=iam.url)().expires_at
+    assert ends is not None
+    assert timedelta(minutes=59) < ends - datetime.now(UTC) < timedelta(minutes=61)
+
+
+def test_token_of_another_region(iam: IdentityServer) -> None:
+    with pytest.raises(ConfigurationError, match="the token is for cn-east-3, and this client for cn-north-4"):
+        MetaStudio(region=REGION, auth=by_password(region="cn-east-3"))
+
+
+def test_burst_with_a_key_that_has_ended(sandbox: Sandbox, regional: dict[str, Any]) -> None:
+    """Its source takes a while: meanwhile nothing else is sent with the old key, and then all go with the new one."""
+    later, fetching = datetime.now(UTC) + timedelta(hours=1), threading.Event()
+    old = Credentials(f"ENDED{next(numbers)}", "SK", expires_at=later)
+    new = Credentials(sandbox.credentials.ak, str(sandbox.credentials.sk), expires_at=later)
+    keys = iter([old, new])
+
+    def fetched() -> Credentials:
+        key = next(keys)
+        if key is new:
+            fetching.wait(0.3)
+        return key
+
+    before = len(sandbox.exchanges)
+    options = regional | {"credentials": fetched, "project_id": sandbox.project_id}
+    with MetaStudio(**options) as studio, ThreadPoolExecutor(50) as pool:
+        shown_jobs = list(pool.map(lambda _: studio.short_jobs.show(REFERENCE_JOB).job_id, range(50)))
+    assert set(shown_jobs) == {REFERENCE_JOB}
+    refused = [each for each in list(sandbox.exchanges)[before:] if each.status == 401]
+    assert 1 <= len(refused) <= 5
+
+
+def test_auth_pickles_after_its_first_request(iam: IdentityServer) -> None:
+    auth = AkSkAuth(key_of(iam))
+    with httpx.Client(auth=auth) as client:
+        client.get(f"{iam.url}/v5/caller-identity")
+    assert isinstance(pickle.loads(pickle.dumps(auth)), AkSkAuth)
 
 
 def test_nothing_secret_is_logged(iam: IdentityServer, caplog: pytest.LogCaptureFixture) -> None:

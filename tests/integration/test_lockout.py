@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from conftest import Connect
-from huaweicloud_auth import KeyRefused, Secret, key_guard
+from huaweicloud_auth import KeyRefused, Secret, guards
+from huaweicloud_auth.guards import guard_of
 from huaweicloud_auth.key_guard import (
     HELD_SECONDS,
     LAST_REFUSAL,
@@ -24,7 +25,6 @@ from huaweicloud_auth.key_guard import (
     UNPROVEN_AT_ONCE,
     KeyGuard,
     _UnderWay,
-    guard_of,
 )
 from metastudio import (
     AkSkAuth,
@@ -576,7 +576,7 @@ def test_guard_keeps_no_secret() -> None:
     gc.collect()
 
     assert secret() is None
-    assert "the-guarded-secret-key" not in repr(key_guard._guards)
+    assert "the-guarded-secret-key" not in repr(guards._guards)
 
 
 def hold(credentials: Credentials, url: str) -> None:

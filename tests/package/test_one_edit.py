@@ -352,7 +352,7 @@ def outcomes(run):
             for fault in injected:
                 sandbox.inject(fault)
             before = len(sandbox.exchanges)
-            result = outcome(lambda: run(options, module, (sandbox.project_id, job), arguments, returns, repeatable))
+            result = outcome(lambda: run(options, module, arguments | {"job_id": job}, returns, repeatable))
             sent = list(sandbox.exchanges)[before:]
             return [result, len(sent), sent[-1].method, sent[-1].headers.get("content-type")]
         rename = partial(call, rename_short_job, ShortJob, body=ShortJobName(name="new"))
@@ -369,18 +369,18 @@ def outcomes(run):
             "no content, refused": forget(faults.status(400, "MSS.00000003")),
         }
 
-def sync(options, module, path, arguments, returns, repeatable):
+def sync(options, module, arguments, returns, repeatable):
     with MetaStudio(**options) as studio:
         caller = studio.short_jobs._caller
         caller.sleep = lambda seconds: None
-        return caller.run(partial(module.sync, *path, **arguments), returns, caller.new(repeatable=repeatable))
+        return caller.run(partial(module.sync, **arguments), returns, caller.new(repeatable=repeatable))
 
-def asynchronous(options, module, path, arguments, returns, repeatable):
+def asynchronous(options, module, arguments, returns, repeatable):
     async def main():
         async with AsyncMetaStudio(**options) as studio:
             caller = studio.short_jobs._caller
             caller.sleep = at_once
-            operation = partial(module.asyncio, *path, **arguments)
+            operation = partial(module.asyncio, **arguments)
             return await caller.run(operation, returns, caller.new(repeatable=repeatable))
     return asyncio.run(main())
 

@@ -1,6 +1,7 @@
 """A value that renews itself is fetched once for all, before its end, and serves while its source fails."""
 
 import asyncio
+import logging
 import os
 import pickle
 import threading
@@ -186,12 +187,88 @@ def test_value_without_an_end(keeps: bool, numbers: list[int]) -> None:
 
 
 def test_callable_for_each_time_is_called_where_it_is_needed() -> None:
-    threads = []
-    value = Renewing(lambda: threads.append(threading.current_thread()), "value", keeps=False)
-    value._value = 0  # type: ignore[assignment]  # as if it had been called once
-    value._ends_at = float("inf")
-    value()
-    assert threads == [threading.current_thread()]
+    value = Renewing(threading.current_thread, "value", keeps=False)
+    assert [value() for _ in range(2)] == [threading.current_thread()] * 2
+
+
+def test_concurrent_callers_of_it_each_have_their_own() -> None:
+    """A callable may depend on who calls it: a tenant in a context variable, for example."""
+    ready = threading.Barrier(20)
+    value = Renewing(threading.get_ident, "value", keeps=False)
+
+    def get(_: int) -> bool:
+        ready.wait()
+        return value() == threading.get_ident()
+
+    with ThreadPoolExecutor(20) as pool:
+        assert all(pool.map(get, range(20)))
+
+
+def test_first_value_with_an_end_is_fetched_once() -> None:
+    source, ready = Source(3600, keeps=False), threading.Barrier(20)
+
+    def get(_: int) -> int:
+        ready.wait()
+        return source.get()
+
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(get, range(20))) == {1}
+
+
+def test_refused_value_does_not_serve_while_it_is_replaced() -> None:
+    source = Source(3600)
+    used = source.value()
+    source.gate.clear()
+    next(source.value.renewed(used))
+    with pytest.raises(CredentialsError, match="did not respond within 0 s"):
+        wait_for(source.value.steps(0.001))
+    source.gate.set()
+    source.settle()
+    assert source.get() == 2
+
+
+def test_fetch_that_does_not_end_is_left_alone() -> None:
+    source = Source(3600)
+    source.gate.clear()
+    first = source.gate
+    with pytest.raises(CredentialsError, match="did not respond"):
+        wait_for(source.value.steps(0.001))
+    source.gate = threading.Event()
+    source.gate.set()
+    source.clock.now += 121
+    assert source.get() == 2
+    first.set()
+
+
+def test_failure_is_logged_without_the_lock(caplog: pytest.LogCaptureFixture) -> None:
+    """A handler may need the value itself."""
+    source, seen = Source(3600), []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(source.get())
+
+    source.get()
+    source.failure = RuntimeError("down")
+    source.clock.now += 3000
+    logger = logging.getLogger("huaweicloud_auth")
+    logger.addHandler(handler := Handler())
+    try:
+        assert source.get() == 1
+        while not seen:
+            source.settle()
+    finally:
+        logger.removeHandler(handler)
+    assert seen == [1]
+
+
+def test_error_keeps_its_status_and_its_cause() -> None:
+    source, cause = Source(3600), ValueError("the cause")
+    source.failure = RejectedError("no")
+    source.failure.status_code, source.failure.__cause__ = 403, cause
+    with pytest.raises(CredentialsError) as caught:
+        source.get()
+    assert (caught.value.status_code, caught.value.__cause__) == (403, cause)
 
 
 def test_rejected_source_is_not_asked_again() -> None:

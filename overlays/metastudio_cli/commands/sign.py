@@ -24,10 +24,10 @@ def sign(
     with output.exit_codes():
         request = sign_report.request(method, url, header or [], data)
         place = configuration.find_place(credentials, None)
-        key = configuration.find_identity(credentials, None, place)
+        key, used = configuration.find_identity(credentials, None, place)
         key = key() if callable(key) and not isinstance(key, httpx.Auth) else key
         if not isinstance(key, Credentials):
             raise ConfigurationError("only a key pair signs")
-        project = configuration.find_project_id(project_id, place)
+        project = configuration.find_project_id(project_id, place, used)
         canonical = signed_request.sign(request, key, project, datetime.now(UTC))
     typer.echo(sign_report.report(request, canonical, refusal))
