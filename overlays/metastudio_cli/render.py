@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from metastudio_sandbox import Exchange
 
 _STYLES: Final = {JobState.SUCCEED: "bold green", JobState.FAILED: "bold red"}
-#: From this width on, a table of metrics has a column for each field.
-_WIDE: Final = 80
+#: From this width on, that of a panel on a screen of 80 columns, a table of metrics has a column for each field.
+_WIDE: Final = 76
 #: The field with a suggestion in a language, and the one in the other.
 _SUGGESTIONS: Final = {"zh": ("suggestion", "suggestion_en"), "en": ("suggestion_en", "suggestion")}
 _language = ""
