@@ -54,6 +54,8 @@ def find(
         ConfigurationError: Something is missing or malformed.
     """
     named = find_place(credentials, auth)
+    if region is not None or endpoint is not None:
+        find_endpoint(region, endpoint)  # what is wrong with them is said first
     identity, used = find_identity(credentials, auth, named)
     url, region = find_endpoint(region, endpoint, named, used)
     project = find_project_id(project_id, named, used) or _looked_up(identity, region, verify, proxy)

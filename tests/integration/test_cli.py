@@ -113,7 +113,7 @@ def test_a_refused_signature_ends_it_at_once(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["show", "j"], "METASTUDIO_REGION"),
+        (["show", "j"], "HUAWEICLOUD_SDK_AK"),
         (["show", "j", "--region", "cn-north-4"], "HUAWEICLOUD_SDK_AK"),
         (["show", "j", "--region", "cn-north-4", "--project-id", "p"], "HUAWEICLOUD_SDK_AK"),
         (["show", "j", "--endpoint", "http://example.com", "--project-id", "p"], "use https://example.com"),
@@ -121,11 +121,11 @@ def test_a_refused_signature_ends_it_at_once(sandbox: Sandbox) -> None:
         (["vanish"], "vanish"),
         (["sandbox", "--port", "port"], "port"),
         (["sandbox", "--port", "65536"], "65535"),
-        (["create"], "METASTUDIO_REGION"),
-        (["upload", "https://example.com/x", "ann.zip"], "METASTUDIO_REGION"),
+        (["create"], "HUAWEICLOUD_SDK_AK"),
+        (["upload", "https://example.com/x", "ann.zip"], "HUAWEICLOUD_SDK_AK"),
         (["commit", "a/b", "--region", "cn-north-4"], "HUAWEICLOUD_SDK_AK"),
-        (["limits"], "METASTUDIO_REGION"),
-        (["assess", "ann.wav"], "METASTUDIO_REGION"),
+        (["limits"], "HUAWEICLOUD_SDK_AK"),
+        (["assess", "ann.wav"], "HUAWEICLOUD_SDK_AK"),
     ],
 )
 def test_wrong_use_is_said_and_exits_with_2(arguments: list[str], message: str) -> None:
@@ -133,6 +133,13 @@ def test_wrong_use_is_said_and_exits_with_2(arguments: list[str], message: str) 
 
     assert result.returncode == 2
     assert message in result.stderr
+
+
+def test_key_without_a_region() -> None:
+    result = run("limits", env={"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK"})
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("metastudio: no region: pass --region or set METASTUDIO_REGION")
 
 
 def test_the_sandbox_serves_until_interrupted_and_prints_the_environment() -> None:
