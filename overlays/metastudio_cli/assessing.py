@@ -7,7 +7,7 @@ from typing import Self
 from rich import progress
 from rich.console import Console
 
-from metastudio import AssessmentInterrupted, ShortJob, ShortJobFailed, WaitTimeout
+from metastudio import AssessmentInterrupted, BadRequestError, NotFoundError, ShortJob, ShortJobFailed, WaitTimeout
 
 from . import output, render
 
@@ -100,7 +100,8 @@ class Assessment(output.Log):
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         self._bar.stop()
         logging.getLogger("metastudio").removeHandler(self)
-        self._is_half_way = isinstance(error, AssessmentInterrupted | WaitTimeout | KeyboardInterrupt)
+        is_known = not isinstance(error and error.__cause__, BadRequestError | NotFoundError)  # the job, to the service
+        self._is_half_way = is_known and isinstance(error, AssessmentInterrupted | WaitTimeout | KeyboardInterrupt)
         if isinstance(error, AssessmentInterrupted) and error.step == "upload":
             self._is_uploaded = False
         if isinstance(error, ShortJobFailed):

@@ -107,7 +107,7 @@ def wait(progress: Progress, results: Results, states: dict[str, Any], **options
     def end(outcome: Outcome) -> None:
         progress.end(outcome)
         if outcome.error:
-            output.complain(outcome.error, f"{outcome.job_id}: ")
+            output.complain(outcome.error, "" if outcome.job_id in str(outcome.error) else f"{outcome.job_id}: ")
         if results.form is Format.JSON and outcome.error:
             kind = type(outcome.error).__name__
             output.json_line({"job_id": outcome.job_id, "error": str(outcome.error), "kind": kind})

@@ -193,7 +193,7 @@ class Sandbox:
 
 
 def _new_keys(prefix: str, security_token: str | None = None) -> Credentials:
-    return Credentials(f"{prefix}{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30), security_token)
+    return Credentials(f"{prefix}{secrets.token_hex(10).upper()}"[:20], secrets.token_urlsafe(30), security_token)
 
 
 def _without_none(**values: int | None) -> dict[str, int]:
