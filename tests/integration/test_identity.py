@@ -199,12 +199,13 @@ def test_wrong_password_is_sent_once(
     assert server.requests == []
 
 
+@pytest.mark.parametrize("status", [408, 429, 503])
 def test_iam_that_is_down_is_asked_again(
-    connect: Connect, tokens: dict[str, Any], iam: IdentityServer, server: RawServer
+    connect: Connect, tokens: dict[str, Any], iam: IdentityServer, server: RawServer, status: int
 ) -> None:
-    iam.failures.append((503, b'{"error_code": "APIGW.0613", "error_msg": "IAM unavailable"}'))
+    iam.failures.append((status, b'{"error_code": "APIGW.0613", "error_msg": "IAM unavailable"}'))
     session = connect(**tokens, auth=by_password())
-    with pytest.raises(CredentialsError, match=r"responded 503 APIGW\.0613 IAM unavailable"):
+    with pytest.raises(CredentialsError, match=rf"responded {status} APIGW\.0613 IAM unavailable"):
         session.show("j")
 
     server.answer(b'{"job_id": "j"}')
@@ -345,21 +346,20 @@ def test_key_that_is_refused_is_fetched_once_more(
 
 
 def test_new_key_of_a_good_source_is_taken_for_good(iam: IdentityServer) -> None:
-    iam.life = timedelta(seconds=30)  # each call has another key
-    keys = ecs_agency(endpoint=iam.url)
-    with httpx.Client(auth=AkSkAuth(keys)) as client:
+    """Before any response to it, so that nothing is held up."""
+    first, second = (Credentials(f"AK{next(numbers)}", f"SK{n}", expires_at=iam.now()) for n in range(2))
+    iam.keys |= {key.ak: str(key.sk) for key in (first, second)}
+    keys = iter([first, second])
+    with httpx.Client(auth=AkSkAuth(lambda: next(keys))) as client, ThreadPoolExecutor(1) as pool:
         client.get(f"{iam.url}/v5/caller-identity")
-        first = keys.known()
-        assert first is not None
+        iam.asked.acquire()
         iam.gate.clear()
-        with ThreadPoolExecutor(1) as pool:
-            call = pool.submit(client.get, f"{iam.url}/v5/caller-identity")
-            iam.gate.set()
-            assert call.result().status_code == 200
-    second = keys.known()
-    assert second is not None
-    assert second.ak != first.ak
-    assert guard_of(second).is_proven
+        call = pool.submit(client.get, f"{iam.url}/v5/caller-identity")
+        iam.asked.acquire()
+        was_proven = guard_of(second).is_proven
+        iam.gate.set()
+        assert call.result().status_code == 200
+    assert was_proven
 
 
 @pytest.mark.parametrize(

@@ -360,15 +360,28 @@ def test_with_a_key_that_was_refused_one_goes_ahead() -> None:
 
 
 def test_request_of_a_closed_loop_is_forgotten() -> None:
-    guard = KeyGuard(Clock())
+    guard, under_way = KeyGuard(Clock()), [request() for _ in range(UNPROVEN_AT_ONCE)]
 
     async def enter() -> None:
-        for _ in range(UNPROVEN_AT_ONCE):
-            guard.enter(request())
+        assert [guard.enter(each) for each in under_way] == [None] * UNPROVEN_AT_ONCE
+        assert guard.enter(request()) is not None
 
     asyncio.run(enter())
 
     assert guard.enter(request()) is None
+
+
+def test_key_after_a_good_one_is_taken_for_good() -> None:
+    """Both are of one source; a refusal of its own counts for more."""
+    before, after, refused = KeyGuard(Clock()), KeyGuard(Clock()), KeyGuard(Clock())
+    after.succeed(before)
+    assert not after.is_proven
+
+    before.accepted(request())
+    refuse(refused)
+    for each in (after, refused):
+        each.succeed(before)
+    assert (after.is_proven, refused.is_proven) == (True, False)
 
 
 def test_requests_that_were_given_up_may_have_been_refused() -> None:

@@ -7,6 +7,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -301,6 +302,24 @@ def test_source_that_does_not_respond() -> None:
     source.gate.set()
     source.settle()
     assert (source.get(), source.fetched) == (1, 1)  # what came late is kept
+
+
+def test_fetch_sees_the_context_of_who_began_it() -> None:
+    variable: ContextVar[int] = ContextVar("variable")
+    variable.set(5)
+    assert Renewing(variable.get, "value")() == 5
+
+
+def test_failed_renewal_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source(3600)
+    source.get()
+    source.failure = RuntimeError("down")
+    source.clock.now += 3000
+    source.get()
+    source.settle()
+    while not caplog.records:
+        pass
+    assert caplog.messages == ["The value could not be renewed: the value callable raised RuntimeError"]
 
 
 def test_pickles_its_source_and_no_value() -> None:
