@@ -162,7 +162,7 @@ _HINTS: Final[dict[str, str]] = {
     "APIGW.0301": "Check the key pair, that it belongs to this project and region, and the clock; `metastudio sign` "
     "shows what was signed. More than five refusals in a row lock a key for five minutes",
     "APIGW.0303": "Check the key pair or token: it is not one that this API takes",
-    "APIGW.0307": "The token has run out: get a new one, or give TokenAuth a callable that does",
+    "APIGW.0307": "The token has run out, after 24 hours: get a new one",
     "APIGW.0308": "The account's quota for this API is used up: ask less often",
     "MSS.00010008": "The token is not valid: it must have project scope, and is for one region",
     "MSS.00010009": "Use the project ID that belongs to the credentials in this region",

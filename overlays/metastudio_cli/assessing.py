@@ -7,7 +7,7 @@ from typing import Self
 from rich import progress
 from rich.console import Console
 
-from metastudio import AssessmentInterrupted, BadRequestError, NotFoundError, ShortJob, ShortJobFailed, WaitTimeout
+from metastudio import AssessmentInterrupted, ShortJob, ShortJobFailed, WaitTimeout
 
 from . import output, render
 
@@ -22,7 +22,7 @@ class UploadBar:
 
     def progress(self, sent: int, total: int) -> None:
         """Take what was sent; a repeat of the upload starts again from 0."""
-        if self._bar.console.is_terminal:
+        if self._bar.console.is_terminal and not output.is_quiet:
             self._bar.start()
         self._bar.update(self._task, completed=sent, total=total)
 
@@ -59,7 +59,7 @@ class Assessment(output.Log):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record, and keep the ID of the job."""
-        if not logging.root.handlers:
+        if not logging.root.handlers and not (output.is_quiet and record.levelno < logging.WARNING):
             super().emit(record)
         if record.levelno == logging.INFO and isinstance(record.args, tuple):
             self._job_id = str(record.args[0])
@@ -74,7 +74,7 @@ class Assessment(output.Log):
         """Show a change of the job."""
         if self._as_json:
             output.json_line(job.to_dict())
-        else:
+        elif not output.is_quiet:
             self._bar.stop()
             self._screen.print(render.state(job))
 
@@ -100,8 +100,7 @@ class Assessment(output.Log):
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         self._bar.stop()
         logging.getLogger("metastudio").removeHandler(self)
-        is_known = not isinstance(error and error.__cause__, BadRequestError | NotFoundError)  # the job, to the service
-        self._is_half_way = is_known and isinstance(error, AssessmentInterrupted | WaitTimeout | KeyboardInterrupt)
+        self._is_half_way = isinstance(error, AssessmentInterrupted | WaitTimeout | KeyboardInterrupt)
         if isinstance(error, AssessmentInterrupted) and error.step == "upload":
             self._is_uploaded = False
         if isinstance(error, ShortJobFailed):

@@ -22,7 +22,15 @@ from metastudio.errors import printable
 from metastudio_batch import JournalError
 
 #: How the library calls what is an option here.
-_OPTION: Final = re.compile(r"\b(region|endpoint|project_id|credentials|app_user_id)=…")
+_OPTION: Final = re.compile(
+    r"\b(region|endpoint|project_id|credentials|app_user_id|language|rate)(=…|(?= must be| or endpoint|, not both))"
+)
+_WORDS: Final = {
+    "METASTUDIO_CREDENTIALS, or credentials as a string, must be": "--credentials, or METASTUDIO_CREDENTIALS, must be",
+    "job_id must be": "JOB_ID must be",
+}
+#: What would move the cursor, set a colour or turn the direction of what follows.
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Format(StrEnum):
@@ -132,7 +140,7 @@ class Results:
             )
             writer.writeheader()
             writer.writerows(self._rows)
-            typer.echo(text.getvalue(), nl=False)
+            typer.echo(_shown(text.getvalue()), nl=False)
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -143,10 +151,20 @@ def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + name, value
 
 
+def _shown(text: str) -> str:
+    """Return text as a terminal may have it; a file or a pipe gets it as it is."""
+    return _CONTROLS.sub("\ufffd", text) if out.is_terminal else text
+
+
+class _Stdout(io.TextIOWrapper):
+    def write(self, text: str) -> int:
+        return super().write(_shown(text))
+
+
 @contextmanager
 def utf8(bom: bool) -> Iterator[IO[str]]:
     """Return standard output for a file: UTF-8 whatever the locale, line ends as they are written."""
-    stdout = io.TextIOWrapper(sys.stdout.buffer, "utf-8-sig" if bom else "utf-8", "replace", newline="")
+    stdout = _Stdout(sys.stdout.buffer, "utf-8-sig" if bom else "utf-8", "replace", newline="")
     try:
         yield stdout
     finally:
@@ -171,6 +189,8 @@ def wrong_use(message: str, command: str) -> None:
 
 def _worded(text: str) -> str:
     """Return a message of the library in the words of the command."""
+    for theirs, ours in _WORDS.items():
+        text = text.replace(theirs, ours)
     return _OPTION.sub(lambda match: "--" + match[1].replace("_", "-"), text)
 
 

@@ -97,7 +97,7 @@ def wait(progress: Progress, results: Results, states: dict[str, Any], **options
         MetaStudioError: A refusal that concerns all of them.
         KeyboardInterrupt: `progress` has what is unfinished.
     """
-    is_live = results.form is Format.TABLE and not output.is_quiet
+    is_live = results.form is Format.TABLE and not output.is_quiet and output.screen().is_terminal
 
     def on_update(job: ShortJob) -> None:
         progress.update(job)
@@ -111,10 +111,9 @@ def wait(progress: Progress, results: Results, states: dict[str, Any], **options
         if results.form is Format.JSON and outcome.error:
             kind = type(outcome.error).__name__
             output.json_line({"job_id": outcome.job_id, "error": str(outcome.error), "kind": kind})
-        if results.form is Format.CSV or (results.form is Format.TABLE and not is_live):
+        if results.form is Format.CSV:
             job = outcome.job.to_dict() if outcome.job else {"job_id": outcome.job_id}
-            error = {"error": str(outcome.error)} if outcome.error else {}
-            results.add(job | error, render.overview([outcome.job] if outcome.job else []))
+            results.add(job | ({"error": str(outcome.error)} if outcome.error else {}), "")
 
     async def main() -> None:
         async with AsyncMetaStudio(**options) as studio:
@@ -126,3 +125,5 @@ def wait(progress: Progress, results: Results, states: dict[str, Any], **options
 
     with output.live(progress) if is_live else nullcontext():
         asyncio.run(main())
+    if results.form is Format.TABLE and not is_live:
+        output.out.print(render.overview(progress.jobs.values()))

@@ -321,7 +321,7 @@ def test_what_wait_says_stays_readable_above_one_table(sandbox: Sandbox) -> None
 
     above, header, table = "\n".join(screen(shown)).partition("  job_id ")
     assert header not in table
-    for said in (f"{failed}: short job {failed} ended in FAILED", f"{stuck}: short job", "nosuch: 400 MSS.00000003"):
+    for said in (f"short job {failed} ended in FAILED", f"short job {stuck} did not", "nosuch: 400 MSS.00000003"):
         assert f"\nmetastudio: {said}" in above
     for job_id in (good, failed, stuck, "nosuch"):
         assert re.search(rf"^[-\d]+ [:,\d]+ GET \S+/{job_id}: \d+, request ID ", above, re.MULTILINE)
@@ -411,7 +411,7 @@ def test_wait_says_how_it_ended(sandbox: Sandbox, states: list[str | None], code
     [
         (["--timeout", "0"], "a duration looks like 90, 90s, 10m, 2h or 1d"),
         (["--rate", "0"], "rate must be"),
-        (["a/b"], "job_id must be"),
+        (["a/b"], "JOB_ID must be"),
     ],
 )
 def test_wait_says_what_is_wrong(sandbox: Sandbox, arguments: list[str], message: str) -> None:

@@ -20,7 +20,7 @@ from rich.live import Live
 
 from metastudio import JobState, ShortJob
 from metastudio_cli.waiting import Progress
-from metastudio_sandbox import Sandbox, faults
+from metastudio_sandbox import Sandbox, faults, recordings
 from support.terminal import COMMAND, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # of pexpect
@@ -272,6 +272,30 @@ def test_quiet_wait_shows_results_and_errors_only(sandbox: Sandbox, start: Start
     assert not re.search("finished|requests a second", waited.text)
 
 
+def test_quiet_assess_shows_the_verdict_only(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "ann.wav").write_bytes(recordings.wav(seconds=12))
+
+    assessed = start("assess", str(tmp_path / "ann.wav"), "--quiet", size=(50, 100)).ended()
+
+    assert assessed.text.startswith("╭─ ")
+    assert only_colours(assessed.raw.decode())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["show", "j", "--project-id", "a/b"], "--project-id must be"),
+        (["show", "a/b"], "JOB_ID must be"),
+        (["show", "j", "--credentials", "nope"], "--credentials, or METASTUDIO_CREDENTIALS, must be ecs-agency"),
+        (["show", "j", "--region", "cn-north-4", "--endpoint", "https://x"], "give --region or --endpoint, not both"),
+        (["wait", "j", "--rate", "0"], "--rate must be"),
+    ],
+)
+def test_options_have_their_names_in_errors(sandbox: Sandbox, arguments: list[str], said: str) -> None:
+    result = run(*arguments, env=sandbox.environment)
+    assert (result.returncode, result.stderr.startswith(f"metastudio: {said}")) == (2, True), result.stderr
+
+
 def test_errors_are_two_lines_in_the_words_of_a_terminal(sandbox: Sandbox, start: Start) -> None:
     keyless = {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "METASTUDIO_AUTH_TOKEN": "not-the-token"}
     size = (24, 200)
@@ -296,12 +320,13 @@ def test_the_service_cannot_write_on_the_terminal(sandbox: Sandbox, start: Start
 
     shown = start("show", "refused", failed, "--no-color", size=(24, 200)).ended(1)
     waited = start("wait", failed, "--no-color", size=(24, 200)).ended(3)
+    table = start("show", failed, "--output", "csv").ended()
 
     assert f": 400 {SHOWN_EVIL}: {SHOWN_EVIL} (request ID" in shown.text
     assert f"job_failed_reason  {SHOWN_EVIL} " in shown.text
     assert shown.colours == waited.colours == set()
     assert waited.text.count(SHOWN_EVIL) == 2  # the error, and the row of the table
-    assert not re.search("\x1b\\[(2J|31m)|\x07|\u202e", (shown.raw + waited.raw).decode())
+    assert not re.search("\x1b\\[(2J|31m)|\x07|\u202e", (shown.raw + waited.raw + table.raw).decode())
     assert only_colours(shown.raw.decode())
 
 
