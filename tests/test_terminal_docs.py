@@ -31,6 +31,8 @@ from metastudio_sandbox import Sandbox, recordings
 from support.identity_server import identity_server
 from support.terminal import screen
 
+pytestmark = pytest.mark.slow  # a minute of starts of the command
+
 DOCS: Final = Path(__file__).parents[1] / "docs"
 PAGE: Final = DOCS / "terminal.md"
 PICTURES: Final = ("assess", "wait", "doctor")
