@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 import httpx
 import pytest
 
+from huaweicloud_auth import guards
 from leaks import pytest_runtest_makereport
 from live.hooks import pytest_addoption, pytest_terminal_summary
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, ShortJob
@@ -19,6 +20,7 @@ from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio_sandbox import Sandbox
 from metastudio_sandbox.jobs import Jobs
 from raw_server import RawServer, raw_server
+from support.identity_server import IdentityServer, identity_server
 from virtual_time import Clock
 
 
@@ -148,10 +150,26 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _no_guards() -> None:
+    """No test sees what another one has learnt about an access key."""
+    guards._guards.clear()
+    guards._tallies.clear()
+
+
 @pytest.fixture
 def server() -> Iterator[RawServer]:
     """A server that sends the bytes that the test gives it."""
     with raw_server() as running:
+        yield running
+
+
+@pytest.fixture
+def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityServer]:
+    """IAM, STS and the metadata service on this machine, named by the environment."""
+    with identity_server() as running:
+        monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", running.url)
+        monkeypatch.setenv("HUAWEICLOUD_SDK_STS_ENDPOINT", running.url)
         yield running
 
 

@@ -3,19 +3,38 @@
 import hashlib
 import os
 from typing import Final
+from weakref import WeakValueDictionary
 
 from .credentials import Credentials
 from .key_guard import KeyGuard
+from .tally import Tally
 
 _REMEMBERED: Final = 1024
 
 _guards: Final[dict[bytes, KeyGuard]] = {}
-os.register_at_fork(after_in_child=_guards.clear)  # what the parent's threads have under way never ends here
+_tallies: Final[WeakValueDictionary[bytes, Tally]] = WeakValueDictionary()  # by the access key
+
+
+def _after_fork() -> None:
+    """Forget what the parent's threads have under way: it never ends here."""
+    _guards.clear()
+    _tallies.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def guard_of(credentials: Credentials) -> KeyGuard:
     """Return the one guard that this process has of a key pair. It is kept by a hash, not by the key."""
-    key = hashlib.sha256(b"\0".join((credentials.ak.encode(), credentials.sk.encode()))).digest()
+    key = _hash(credentials.ak, credentials.sk)
     while len(_guards) >= _REMEMBERED and key not in _guards:
         _guards.pop(next(iter(_guards)), None)
-    return _guards.get(key) or _guards.setdefault(key, KeyGuard())
+    return _guards.get(key) or _guards.setdefault(key, KeyGuard(tally=_tally_of(credentials.ak)))
+
+
+def _tally_of(ak: str) -> Tally:
+    return _tallies.setdefault(_hash(ak), Tally())
+
+
+def _hash(*parts: str) -> bytes:
+    return hashlib.sha256("\0".join(parts).encode()).digest()

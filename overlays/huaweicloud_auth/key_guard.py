@@ -3,15 +3,14 @@
 More than five failed authentications in a row lock a key for five minutes (Huawei Cloud's API Gateway), and 32 requests
 that start at once with a wrong key are enough. So, for each key pair and all endpoints together: until a response
 shows that the key is good, three requests may be under way; after a refusal, one; and after three refusals in a row
-none is sent for five minutes. A refusal whose cause was mended, a clock for example, is not one of the three; nor is a
-request that was given up before its response; but five in a row are the last. What has not been written when a refusal
-becomes known is not sent. A clock that was set makes a good key unproven again. With a good key a burst starts slowly,
-since the key may have been disabled by now: five requests at first, and twice as many each time that half of them were
-accepted; none is held for more than two seconds. The count is this process's own.
+none is sent for five minutes. A refusal whose cause was mended, a clock for example, is not one of the three. Five are
+the last for an access key, with any secret key; requests that were given up before their response count too. What has
+not been written when a refusal becomes known is not sent. A clock that was set makes a good key unproven again. A burst
+with a good key starts slowly, since the key may have been disabled: five requests at first, then twice as many each
+time that half of them were accepted. None is held for more than two seconds. The count is this process's own.
 """
 
 import asyncio
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from time import monotonic
@@ -21,6 +20,7 @@ import attrs
 import httpx
 
 from . import refusals
+from .tally import Tally
 
 MAX_REFUSALS: Final = 3
 #: With those whose cause was mended, and those that may have been refused; a sixth locks the key.
@@ -40,27 +40,27 @@ Change: TypeAlias = Future[httpx.Response | None]
 @attrs.define(eq=False)
 class _UnderWay:
     loop: asyncio.AbstractEventLoop | None
-    is_sent: bool = False
+    sent_at: float | None = None
 
 
 @attrs.define(eq=False, repr=False)
 class KeyGuard:
-    """The state of one key pair. Threads and event loops share it.
+    """The state of one key pair, which threads and event loops share.
 
     Attributes:
+        tally: What is counted for the access key.
         refused_so_far: How many refusals there were; it only grows.
         is_proven: Whether the key is taken for good.
     """
 
     now: Callable[[], float] = monotonic
+    tally: Tally = attrs.field(factory=Tally)
     refused_so_far: int = 0
     is_proven: bool = False
-    _mutex: threading.Lock = attrs.field(factory=threading.Lock)
     _suspect: bool = False
     _skew: float | None = None
     _refusals: int = 0
     _mended: int = 0
-    _unknown: int = 0
     _refusal: httpx.Response | None = None
     _shut_until: float = 0.0
     _window: int = LAST_REFUSAL
@@ -81,7 +81,7 @@ class KeyGuard:
             KeyRefused: The key was refused too many times in a row; nothing may be sent now.
             httpx.PoolTimeout: The same, where nobody knows whether it was refused.
         """
-        with self._mutex:
+        with self.tally.mutex:
             now = self.now()
             self._notice(None if wall is None else wall - now)
             if not self.is_proven:
@@ -92,16 +92,16 @@ class KeyGuard:
                 self._is_waited_for = True
                 return self._change
             self._under_way[id(request)] = _UnderWay(asyncio._get_running_loop())  # noqa: SLF001  # in its __all__
-            return None
+        return None
 
     def succeed(self, before: "KeyGuard") -> None:
         """Take the key for good if the one before it was, of the same source."""
-        with self._mutex:
-            self.is_proven = self.is_proven or (before.is_proven and not self._refusals and not self._unknown)
+        with self.tally.mutex:
+            self.is_proven = self.is_proven or (before.is_proven and not self.tally.count)
 
     def not_mended(self) -> None:
         """Note that the cause of a refusal could not be mended after all; those who wait are refused with it."""
-        with self._mutex:
+        with self.tally.mutex:
             self._mended -= self._mended > 0
             self._shut()
             self._announce(self._refusal)
@@ -113,10 +113,10 @@ class KeyGuard:
 
     def _room(self) -> int:
         """Return how many requests may be under way."""
-        if self.is_proven:
+        if self.is_proven and not self.tally.count:
             return self._window
         at_once = 1 if self._refusals or self._suspect else UNPROVEN_AT_ONCE
-        return min(at_once, max(1, LAST_REFUSAL - self._refusals - self._unknown))
+        return min(LAST_REFUSAL if self.is_proven else at_once, max(1, LAST_REFUSAL - self.tally.count))
 
     def _notice(self, skew: float | None) -> None:
         """Take the key for unproven if the clock was set."""
@@ -125,9 +125,9 @@ class KeyGuard:
         self._skew = skew
 
     def _stay_shut(self, request: httpx.Request, now: float) -> None:
-        left = self._shut_until - now
+        left = max(self._shut_until, self.tally.shut_until) - now
         if left > 0:
-            raise refusals.shut(request, self._refusal, self._refusals or self._unknown, left)
+            raise refusals.shut(request, self._refusal, self._refusals or self.tally.count, left)
 
     def _forget_closed_loops(self) -> None:
         """Nobody will ever say how their requests ended."""
@@ -135,30 +135,36 @@ class KeyGuard:
             self._ended(self._under_way.pop(who))
 
     def _ended(self, under_way: _UnderWay) -> None:
-        if under_way.is_sent and not self.is_proven:
-            self._unknown += 1
+        """Count a request that was given up; with a good key only if a refusal might still have come."""
+        sent_at = under_way.sent_at
+        if sent_at is not None and not (self.is_proven and self.now() - sent_at >= HELD_SECONDS):
+            self.tally.count += 1
             self._shut()
 
     def _shut(self) -> None:
-        if self._refusals - self._mended >= MAX_REFUSALS or self._refusals + self._unknown >= LAST_REFUSAL:
-            self._shut_until = self.now() + LOCK_SECONDS
+        until = self.now() + LOCK_SECONDS
+        if self._refusals - self._mended >= MAX_REFUSALS:
+            self._shut_until = until
+        if self.tally.count >= LAST_REFUSAL:
+            self.tally.shut_until, self.is_proven = until, False
 
     def sending(self, who: int, method: str, url: httpx.URL, refused_so_far: int) -> None:
         """Note that a request is about to be written; raise if one was refused since it entered (`enter` says what)."""
-        with self._mutex:
+        with self.tally.mutex:
             if self.refused_so_far != refused_so_far and not self.is_proven and self._refusal is not None:
                 was_mended = self._refusals == self._mended
                 raise refusals.before(httpx.Request(method, url), None if was_mended else self._refusal)
             if under_way := self._under_way.get(who):
-                under_way.is_sent = True
+                under_way.sent_at = self.now()
 
     def accepted(self, request: httpx.Request) -> None:
         """Note a response that is not a refusal."""
-        with self._mutex:
+        with self.tally.mutex:
             self._under_way.pop(id(request), None)
+            self.tally.count, self.tally.shut_until = 0, 0.0
             if not self.is_proven:
                 self.is_proven, self._suspect, self._refusal, self._shut_until = True, False, None, 0.0
-                self._refusals = self._mended = self._unknown = 0
+                self._refusals = self._mended = 0
                 self._announce(None)
             elif self._is_half_empty():
                 self._window, self._grown_at = 2 * self._window, self.now()
@@ -169,10 +175,11 @@ class KeyGuard:
 
     def refused(self, request: httpx.Request, response: httpx.Response, *, mended: bool) -> None:
         """Note a refusal; unless its cause was mended, those who wait are refused with it."""
-        with self._mutex:
+        with self.tally.mutex:
             self._under_way.pop(id(request), None)
             self.is_proven, self._refusal = False, refusals.without_request(response)
             self._refusals += 1
+            self.tally.count += 1
             self.refused_so_far += 1
             self._mended += mended
             self._shut()
@@ -180,7 +187,7 @@ class KeyGuard:
 
     def left(self, request: httpx.Request) -> None:
         """Note that a request has ended, however that was."""
-        with self._mutex:
+        with self.tally.mutex:
             if under_way := self._under_way.pop(id(request), None):
                 self._ended(under_way)
                 if not self.is_proven or self._is_half_empty():

@@ -11,8 +11,8 @@ _SHUT: Final = (
     "Calls go out again in {left:.0f} s, or at once with other credentials"
 )
 _UNANSWERED: Final = (
-    "not sent: {times} requests with this key ended without a response, and may have been refused; more than five "
-    "refusals lock a key. Calls go out again in {left:.0f} s"
+    "not sent: {times} requests with this key were refused or ended without a response; more than five refusals lock "
+    "a key. Calls go out again in {left:.0f} s"
 )
 _REFUSED_BEFORE: Final = "Not sent: the request that went ahead with this key was refused, as this one would be"
 _MENDED_BEFORE: Final = "not sent: it was signed before the cause of another one's refusal was mended"

@@ -74,11 +74,7 @@ class Renewing(Generic[T]):
         _all.add(self)
 
     def __call__(self) -> T:
-        """Return the value.
-
-        Raises:
-            CredentialsError: The source failed; its own error is the cause.
-        """
+        """Return the value; raises what `steps` raises."""
         return wait_for(self.steps())
 
     def known(self) -> T | None:
@@ -188,17 +184,14 @@ class Renewing(Generic[T]):
         self._ends_at = self._now() + life
         self._renew_at = self._ends_at - min(MARGIN, life / 3)
 
-    def after_fork(self) -> None:
-        """Forget, in the child, what was under way in the parent: nobody ends it here."""
-        self._mutex, self._first, self._fetching = threading.Lock(), threading.RLock(), None
-
 
 _all: Final[weakref.WeakSet[Renewing[Any]]] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
+    """Forget, in the child, what was under way in the parent: nobody ends it here."""
     for each in list(_all):
-        each.after_fork()
+        each._mutex, each._first, each._fetching = threading.Lock(), threading.RLock(), None  # noqa: SLF001  # ours
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -44,7 +44,7 @@ class Place:
 
 
 def places() -> Iterator[Place]:
-    """Yield the places in their order; each is read when it is come to.
+    """Yield the places, in order. Each is read only when its turn comes.
 
     Raises:
         ConfigurationError: A place has only one half of a pair; or the profile file cannot be read.

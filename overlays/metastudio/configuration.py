@@ -34,7 +34,6 @@ class Configuration:
     """Where requests go, for which project, and what authenticates them."""
 
     endpoint: str
-    region: str | None
     project_id: str | Renewing[str]
     auth: httpx.Auth
 
@@ -55,12 +54,12 @@ def find(
     """
     named = find_place(credentials, auth)
     if region is not None or endpoint is not None:
-        find_endpoint(region, endpoint)  # what is wrong with them is said first
+        find_endpoint(region, endpoint)  # so that a wrong region is reported before missing keys
     identity, used = find_identity(credentials, auth, named)
     url, region = find_endpoint(region, endpoint, named, used)
     project = find_project_id(project_id, named, used) or _looked_up(identity, region, verify, proxy)
     auth = identity if isinstance(identity, httpx.Auth) else AkSkAuth(identity, project)
-    return Configuration(url, region, project, auth)
+    return Configuration(url, project, auth)
 
 
 def find_place(credentials: object, auth: object) -> Place | None:
@@ -150,7 +149,7 @@ def find_identity(
 
 
 def places(first: Place | None = None) -> Iterator[Place]:
-    """Yield where credentials are looked for, in this order; each is read when it is come to.
+    """Yield the places where credentials are looked for, in order. Each is read only when its turn comes.
 
     Args:
         first: What is asked for by name.

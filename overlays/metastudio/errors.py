@@ -159,30 +159,25 @@ _CLASS_BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
 _CLASS_BY_CODE: Final = {"MSS.00010008": AuthenticationError, "MSS.00010009": PermissionDeniedError}
 # What to do about the codes that users meet.
 _HINTS: Final[dict[str, str]] = {
-    "APIGW.0301": "Check the key pair, that it belongs to this project and region, and the clock; `metastudio sign` "
-    "shows what was signed. More than five refusals in a row lock a key for five minutes",
+    "APIGW.0301": "Check the key pair, its project and region, and the clock; `metastudio sign` shows what was signed. "
+    "More than five refusals in a row lock a key for five minutes",
     "APIGW.0303": "Check the key pair or token: it is not one that this API takes",
     "APIGW.0307": "The token has run out, after 24 hours: get a new one",
     "APIGW.0308": "The account's quota for this API is used up: ask less often",
-    "MSS.00010008": "The token is not valid: it must have project scope, and is for one region",
     "MSS.00010009": "Use the project ID that belongs to the credentials in this region",
 }
 _HINT_OF_TOKENS: Final = "Check the token: it must have project scope, is for one region, and is valid for 24 hours"
 
 
 def status_error(response: httpx.Response, signed: str | None = None, *, is_token: bool = False) -> APIStatusError:
-    """Return the typed error for a response whose status is not 2xx. Never raises, whatever the body holds.
-
-    With the canonical request that was `signed`, the hint says where the gateway's differs; `is_token` says that the
-    request bore a token instead.
-    """
+    """Return the typed error for a response that is not 2xx, with a hint about what was `signed`, or about a token."""
     status, body = response.status_code, gateway.without_tokens(response.content)
     fields = gateway.error_fields(body)
     code = _text(fields.get("error_code"))
     fallback = InternalServerError if status >= 500 else APIStatusError
     error_class = _CLASS_BY_CODE.get(code or "") or _CLASS_BY_STATUS.get(status, fallback)
     message, hint = _text(fields.get("error_msg")), _HINTS.get((code or "").replace("APIG.", "APIGW."))
-    if is_token and error_class is AuthenticationError and gateway.gateway_code(code) != "0307":
+    if code == "MSS.00010008" or (is_token and error_class is AuthenticationError and code != "APIGW.0307"):
         hint = _HINT_OF_TOKENS
     theirs = gateway.canonical_request(message or "")
     if theirs and signed and (difference := gateway.difference(theirs, signed)):

@@ -44,10 +44,8 @@ def _root(context: typer.Context, version: Version = False, verbose: Verbose = F
 
 
 class _Command(TyperCommand):
-    def collect_usage_pieces(
-        self, ctx: Any
-    ) -> list[str]:  # its type is click's, which newer versions of typer have in them
-        """Return the arguments, then `[OPTIONS]`."""
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the arguments, then `[OPTIONS]`. The context is click's, which newer versions of typer contain."""
         return [*(_usage(each) for each in self.get_params(ctx) if each.param_type_name == "argument"), "[OPTIONS]"]
 
 
@@ -56,8 +54,19 @@ def _usage(argument: Any) -> str:
     return (name if argument.required else f"[{name}]") + ("..." if argument.nargs == -1 else "")
 
 
-_CONNECTING: Final[list[Callable[..., None]]] = [assess, show, wait, create, upload, commit, limits, doctor, whoami]
-_OTHERS: Final[list[Callable[..., None]]] = [export, sign, sandbox, demo]
+_CONNECTING: Final[list[Callable[..., None]]] = [
+    assess,
+    show,
+    wait,
+    create,
+    upload,
+    commit,
+    limits,
+    doctor,
+    whoami,
+    sign,
+]
+_OTHERS: Final[list[Callable[..., None]]] = [export, sandbox, demo]
 
 for _command in (*(with_shared(each) for each in _CONNECTING), *_OTHERS):
     app.command(cls=_Command)(_command)
@@ -68,7 +77,7 @@ def run() -> None:
     with process.prepared():
         try:
             sys.exit(app(standalone_mode=False))
-        except Exception as error:  # of click, which newer versions of typer have inside
+        except Exception as error:  # click's; newer versions of typer contain it under a private name
             if isinstance(error, RuntimeError) and type(error).__name__ == "Abort":
                 output.say("metastudio: interrupted")
                 sys.exit(process.interrupted())

@@ -1,14 +1,9 @@
 """The options that are the same for every command that connects, and what they make."""
 
-import glob
 import inspect
-import os
-import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
-from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias, get_args, get_type_hints
 
 import attrs
@@ -19,30 +14,15 @@ from metastudio.configuration import Region, find_endpoint
 from metastudio.pace import paces
 
 from . import output, render
-from .output import Format, Results
+from .arguments import duration
+from .results import Format, Results, default_format
 
-_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 _PANEL: Final = "Common options"
 
 
 def _some(*values: str) -> Callable[[str], list[str]]:
     """Return a completion that offers `values`."""
     return lambda incomplete: [value for value in values if value.startswith(incomplete)]
-
-
-def files(incomplete: str) -> list[str]:
-    """Complete a path: a string, since a `Path` takes an empty argument for the current folder."""
-    found = glob.glob(glob.escape(incomplete) + "*")  # noqa: PTH207  # it keeps what was typed, such as ./
-    return [path + "/" * os.path.isdir(path) for path in sorted(found)]  # noqa: PTH112  # as above
-
-
-def duration(text: str) -> float:
-    """Return the seconds of a duration such as 90, 90s, 10m or 2h."""
-    found = _DURATION.fullmatch(text)
-    if found is None or not float(found[1]):
-        raise typer.BadParameter("a duration looks like 90, 90s, 10m, 2h or 1d")
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def _show_version(asked: bool) -> None:
@@ -166,7 +146,7 @@ def _parameters(
     output.set_up(quiet=quiet, no_color=no_color, verbose=verbose)
     if lang is not None:
         render.use_language(lang)
-    chosen = Format.JSON if as_json else form or output.default_format()
+    chosen = Format.JSON if as_json else form or default_format()
     seconds = None if timeout is None else duration(timeout)
     return Shared(region, project_id, endpoint, credentials, app_user_id, seconds, chosen)
 
@@ -186,32 +166,3 @@ def with_shared(command: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(command, include_extras=True) | get_type_hints(_parameters, include_extras=True)
     run.__annotations__ = {each.name: hints[each.name] for each in parameters}
     return run
-
-
-def expanded(values: list[str]) -> list[str]:
-    """Return arguments, with the lines of standard input in the place of `-`, and those of a file for `@FILE`."""
-    return [each for value in values for each in _lines(value)]
-
-
-def _lines(value: str) -> list[str]:
-    try:
-        if value == "-":
-            text = sys.stdin.read()
-        elif value.startswith("@"):
-            text = Path(value[1:]).read_text("utf-8-sig")
-        else:
-            return [value]
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"cannot read {value}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def sharding(shard: str | None) -> tuple[int, int]:
-    """Return which shard, and of how many; without one, the first of one."""
-    if shard is None:
-        return 1, 1
-    numbers = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", shard)
-    number, of = map(int, numbers.groups()) if numbers else (0, 0)
-    if not 1 <= number <= of:
-        raise typer.BadParameter("--shard must look like 1/4: the first of four parts")
-    return number, of

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+#: The reader has gone, the disk is full, the terminal has gone.
+_OF_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EIO}
 _BY_SIGNAL = 128  # what shells add to the number of a signal
 _signals: list[int] = []
 
@@ -26,6 +28,8 @@ def prepared() -> Iterator[None]:
         _flush()
         raise
     except OSError as error:
+        if error.errno not in _OF_OUTPUT:
+            raise
         _give_up(error)
 
 

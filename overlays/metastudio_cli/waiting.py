@@ -16,7 +16,7 @@ from metastudio import AsyncMetaStudio, Outcome, ShortJob, ShortJobFailed, WaitT
 from metastudio.errors import printable
 
 from . import output, render
-from .output import Format, Results
+from .results import Format, Results
 
 SHOWN = 15  # rows of the live table: those that changed last
 _AROUND = 8  # lines of a screen that are not rows: the table's head, the summary, and a line below

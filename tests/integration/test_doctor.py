@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -15,19 +14,11 @@ from typer.testing import CliRunner
 from metastudio_cli.app import app
 from metastudio_sandbox import Sandbox
 from raw_server import RawServer
-from support.identity_server import ACCOUNT_ID, IdentityServer, identity_server
+from support.identity_server import ACCOUNT_ID, IdentityServer
 from support.terminal import run_on_a_terminal
 
 REGION = "cn-north-4"
 numbers = count()  # each test has a key of its own: the guard of one is the process's
-
-
-@pytest.fixture
-def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityServer]:
-    with identity_server() as running:
-        monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", running.url)
-        monkeypatch.setenv("HUAWEICLOUD_SDK_STS_ENDPOINT", running.url)
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ import json
 import logging
 import pickle
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -15,26 +14,19 @@ import pytest
 
 from conftest import Connect
 from huaweicloud_auth import AkSkAuth, Credentials, CredentialsError, IamTokenAuth, assume_agency, ecs_agency
+from huaweicloud_auth.flow import Wait
 from huaweicloud_auth.guards import guard_of
 from huaweicloud_auth.projects import caller_identity, project_of
 from leaks import shown
 from metastudio import ConfigurationError, MetaStudio
 from metastudio_sandbox import Sandbox
 from raw_server import RawServer
-from support.identity_server import ACCOUNT_ID, PROJECT_ID, IdentityServer, identity_server
+from support.identity_server import ACCOUNT_ID, PROJECT_ID, IdentityServer
 
 REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 RENEW = b'{"error_code": "APIGW.0307", "error_msg": "the token must be updated"}'
 REGION = "cn-north-4"
 numbers = count()  # each test has a key of its own: the guard of one is the process's
-
-
-@pytest.fixture
-def iam(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityServer]:
-    with identity_server() as running:
-        monkeypatch.setenv("HUAWEICLOUD_SDK_IAM_ENDPOINT", running.url)
-        monkeypatch.setenv("HUAWEICLOUD_SDK_STS_ENDPOINT", running.url)
-        yield running
 
 
 def key_of(iam: IdentityServer) -> Credentials:
@@ -441,26 +433,38 @@ def test_token_of_another_region(iam: IdentityServer) -> None:
         MetaStudio(region=REGION, auth=by_password(region="cn-east-3"))
 
 
-def test_burst_with_a_key_that_has_ended(sandbox: Sandbox, regional: dict[str, Any]) -> None:
-    """Its source takes a while: meanwhile nothing else is sent with the old key, and then all go with the new one."""
-    later, fetching = datetime.now(UTC) + timedelta(hours=1), threading.Event()
-    old = Credentials(f"ENDED{next(numbers)}", "SK", expires_at=later)
-    new = Credentials(sandbox.credentials.ak, str(sandbox.credentials.sk), expires_at=later)
+def test_nothing_is_sent_with_a_refused_key_while_the_next_is_fetched() -> None:
+    """However long the source takes: whoever comes meanwhile waits for the new key."""
+    ends, gate = datetime.now(UTC) + timedelta(hours=1), threading.Event()
+    old, new = (Credentials(f"AK{next(numbers)}", "SK", expires_at=ends) for _ in range(2))
     keys = iter([old, new])
 
     def fetched() -> Credentials:
         key = next(keys)
         if key is new:
-            fetching.wait(0.3)
+            gate.wait()
         return key
 
-    before = len(sandbox.exchanges)
-    options = regional | {"credentials": fetched, "project_id": sandbox.project_id}
-    with MetaStudio(**options) as studio, ThreadPoolExecutor(50) as pool:
-        shown_jobs = list(pool.map(lambda _: studio.short_jobs.show(REFERENCE_JOB).job_id, range(50)))
-    assert set(shown_jobs) == {REFERENCE_JOB}
-    refused = [each for each in list(sandbox.exchanges)[before:] if each.status == 401]
-    assert 1 <= len(refused) <= 5
+    auth = AkSkAuth(fetched)
+    refused, later = (httpx.Request("GET", "https://service.example.com/") for _ in range(2))
+    guard_of(old).accepted(later)  # it was good
+    first, second = auth._steps(refused), auth._steps(later)
+    assert next(first) is refused
+    fetching = first.send(httpx.Response(401, json={"error_code": "APIGW.0301"}, request=refused))
+    assert isinstance(fetching, Wait)
+    assert not guard_of(old).is_proven
+    also_fetching = next(second)
+    assert isinstance(also_fetching, Wait)
+    assert also_fetching.change is fetching.change
+
+    gate.set()
+    fetching.change.result()
+    assert first.send(fetching.change.result()) is refused
+    assert second.send(fetching.change.result()) is later
+    for request in (refused, later):
+        assert f"Access={new.ak}, " in request.headers["Authorization"]
+    first.close()
+    second.close()
 
 
 def test_auth_pickles_after_its_first_request(iam: IdentityServer) -> None:

@@ -394,10 +394,61 @@ def test_requests_that_were_given_up_may_have_been_refused() -> None:
             guard.sending(id(sent), "GET", sent.url, guard.refused_so_far)
         guard.left(sent)
 
-    with pytest.raises(httpx.PoolTimeout, match="not sent: 5 requests with this key ended without a response"):
+    with pytest.raises(httpx.PoolTimeout, match="not sent: 5 requests with this key were refused or ended"):
         guard.enter(request())
     clock.now += LOCK_SECONDS
     assert guard.enter(request()) is None
+
+
+def give_up(guard: KeyGuard, clock: Clock, after: float) -> None:
+    sent = request()
+    assert guard.enter(sent) is None
+    guard.sending(id(sent), "GET", sent.url, guard.refused_so_far)
+    clock.now += after
+    guard.left(sent)
+
+
+def test_good_key_whose_requests_are_given_up() -> None:
+    """It may have been disabled: five that were given up before a refusal could be there are the last."""
+    guard = KeyGuard(clock := Clock())
+    guard.accepted(request())
+    for _ in range(LAST_REFUSAL):
+        give_up(guard, clock, HELD_SECONDS - 1)
+
+    with pytest.raises(httpx.PoolTimeout, match="not sent: 5 requests"):
+        guard.enter(request())
+
+
+def test_slow_service_does_not_shut_a_good_key() -> None:
+    """The gateway refuses at once: what was waited for longer was not refused."""
+    guard = KeyGuard(clock := Clock())
+    guard.accepted(request())
+    for _ in range(LAST_REFUSAL + 1):
+        give_up(guard, clock, HELD_SECONDS)
+    for _ in range(LAST_REFUSAL - 1):
+        give_up(guard, clock, 0)
+    guard.accepted(request())
+    for _ in range(LAST_REFUSAL - 1):
+        give_up(guard, clock, 0)
+
+    assert guard.enter(request()) is None
+
+
+def test_access_key_with_several_secret_keys(connect: Connect, server: RawServer) -> None:
+    """The gateway locks the access key; a good pair sets the count back."""
+    ak = f"LOCKED{next(numbers)}"
+    options = {"endpoint": server.url, "project_id": "p", "max_retries": 0}
+    for _ in range(9):
+        server.answer(REFUSED, "401 Unauthorized")
+    for number in range(9):
+        with pytest.raises((AuthenticationError, APITimeoutError)):
+            connect(**options, credentials=Credentials(ak, f"wrong-{number}")).show("j")
+
+    assert len(server.requests) == LAST_REFUSAL
+    guard_of(Credentials(ak, "good")).accepted(request())
+    with pytest.raises(AuthenticationError):
+        connect(**options, credentials=Credentials(ak, "wrong-9")).show("j")
+    assert len(server.requests) == LAST_REFUSAL + 1
 
 
 def test_what_is_not_written_when_a_refusal_is_known_is_not_sent() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import httpx
 import pytest
 
 from metastudio import ConfigurationError, MetaStudio, configuration
-from support.identity_server import IdentityServer, identity_server
+from support.identity_server import IdentityServer
 
 SECRET = "the-secret-key-of-the-profile"
 
@@ -144,12 +143,6 @@ def test_name_that_is_none(name: str) -> None:
     with pytest.raises(ConfigurationError, match="must be ecs-agency, hcloud or hcloud:PROFILE") as caught:
         sent(credentials=name, region="cn-north-4")
     assert "the-secret" not in str(caught.value)
-
-
-@pytest.fixture
-def iam() -> Iterator[IdentityServer]:
-    with identity_server() as running:
-        yield running
 
 
 def test_agency_of_the_ecs_is_asked_when_it_is_named(iam: IdentityServer, monkeypatch: pytest.MonkeyPatch) -> None:

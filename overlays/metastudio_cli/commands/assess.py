@@ -10,9 +10,10 @@ from metastudio import MetaStudio
 from metastudio_batch import find
 from metastudio_batch import shard as part_of
 from metastudio_cli import batching, output, process
+from metastudio_cli.arguments import expanded, files, sharding
 from metastudio_cli.assessing import Assessment
 from metastudio_cli.dry_run import dry_run as checked
-from metastudio_cli.options import Language, Shard, Shared, expanded, files, sharding
+from metastudio_cli.options import Language, Shard, Shared
 
 
 def assess(

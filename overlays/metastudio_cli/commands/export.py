@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from metastudio_batch import export as batch_export
-from metastudio_cli import output
+from metastudio_cli import output, results
 
 
 def export(
@@ -18,7 +18,7 @@ def export(
     """Write a row for each recording of a journal to standard output: its verdict, metric by metric."""
     if as_csv and as_json_lines:
         raise typer.BadParameter("give --csv or --jsonl, not both")
-    with output.exit_codes(), output.utf8(bom) as stdout:
+    with output.exit_codes(), results.utf8(bom) as stdout:
         if as_json_lines:
             batch_export.write_json_lines(journal, stdout)
         else:

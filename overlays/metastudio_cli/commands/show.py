@@ -4,7 +4,8 @@ import typer
 
 from metastudio import AuthenticationError, ConfigurationError, MetaStudioError, PermissionDeniedError
 from metastudio_cli import output, render
-from metastudio_cli.options import JobIds, Shared, expanded
+from metastudio_cli.arguments import expanded
+from metastudio_cli.options import JobIds, Shared
 
 
 def show(job_ids: JobIds, shared: Shared) -> None:

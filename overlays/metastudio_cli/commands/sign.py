@@ -9,25 +9,25 @@ import typer
 from huaweicloud_auth import request as signed_request
 from metastudio import ConfigurationError, Credentials, configuration
 from metastudio_cli import output, sign_report
+from metastudio_cli.options import Shared
 
 
 def sign(
+    shared: Shared,
     url: Annotated[str, typer.Argument(metavar="URL", help="The URL, percent-encoded as it is to be sent.")],
     method: Annotated[str, typer.Option("--request", "-X", help="The HTTP method.")] = "GET",
     header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME:VALUE")] = None,
     data: Annotated[str, typer.Option("--data", "-d", help="The body.")] = "",
-    project_id: Annotated[str | None, typer.Option(help="Or HUAWEICLOUD_SDK_PROJECT_ID.")] = None,
-    credentials: Annotated[str | None, typer.Option(metavar="NAME", help="Or METASTUDIO_CREDENTIALS.")] = None,
     refusal: Annotated[str, typer.Option(help="The text of a refusal: show where its canonical request differs.")] = "",
 ) -> None:
     """Print how a request is signed, and a curl command that sends it: to find out why a signature is refused."""
     with output.exit_codes():
         request = sign_report.request(method, url, header or [], data)
-        place = configuration.find_place(credentials, None)
-        key, used = configuration.find_identity(credentials, None, place)
+        place = configuration.find_place(shared.credentials, None)
+        key, used = configuration.find_identity(shared.credentials, None, place)
         key = key() if callable(key) and not isinstance(key, httpx.Auth) else key
         if not isinstance(key, Credentials):
             raise ConfigurationError("only a key pair signs")
-        project = configuration.find_project_id(project_id, place, used)
+        project = configuration.find_project_id(shared.project_id, place, used)
         canonical = signed_request.sign(request, key, project, datetime.now(UTC))
     typer.echo(sign_report.report(request, canonical, refusal))

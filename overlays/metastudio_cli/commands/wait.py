@@ -6,9 +6,10 @@ import typer
 
 from metastudio.polling import FAILURE_STATES, SUCCESS_STATES
 from metastudio_cli import output, process, waiting
-from metastudio_cli.options import JobIds, Shared, States, expanded
+from metastudio_cli.arguments import expanded
+from metastudio_cli.options import JobIds, Shared, States
 
-_NAMED: Final = 10  # unfinished jobs; of the others, the number is said
+_NAMED: Final = 10  # unfinished jobs that are listed; the others are only counted
 
 
 def wait(

@@ -1,0 +1,14 @@
+"""What is counted for an access key: the gateway locks it whatever the secret key was."""
+
+import threading
+
+import attrs
+
+
+@attrs.define(eq=False, repr=False)
+class Tally:
+    """Refusals in a row of one access key, with whatever secret key, and requests that may have been refused."""
+
+    count: int = 0
+    shut_until: float = 0.0
+    mutex: threading.Lock = attrs.field(factory=threading.Lock)
