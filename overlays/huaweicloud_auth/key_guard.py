@@ -107,8 +107,7 @@ class KeyGuard:
             self._announce(self._refusal)
 
     def _is_full(self) -> bool:
-        if len(self._under_way) >= self._room():
-            self._forget_closed_loops()
+        self._forget_closed_loops()
         return len(self._under_way) >= self._room()
 
     def _room(self) -> int:
@@ -135,18 +134,21 @@ class KeyGuard:
             self._ended(self._under_way.pop(who))
 
     def _ended(self, under_way: _UnderWay) -> None:
-        """Count a request that was given up; with a good key only if a refusal might still have come."""
-        sent_at = under_way.sent_at
-        if sent_at is not None and not (self.is_proven and self.now() - sent_at >= HELD_SECONDS):
+        """Count a request that was given up, unless the key was good and a refusal would have been there."""
+        was_good, sent_at = self.is_proven or self._suspect, under_way.sent_at
+        if sent_at is None or (was_good and self.now() - sent_at >= HELD_SECONDS):
+            return
+        if self.is_proven and self.tally.count + 1 >= LAST_REFUSAL - 1:
+            self.tally.count, self.is_proven, self._suspect = LAST_REFUSAL - 1, False, True  # one more may go ahead
+        else:
             self.tally.count += 1
             self._shut()
 
     def _shut(self) -> None:
-        until = self.now() + LOCK_SECONDS
         if self._refusals - self._mended >= MAX_REFUSALS:
-            self._shut_until = until
+            self._shut_until = self.now() + LOCK_SECONDS
         if self.tally.count >= LAST_REFUSAL:
-            self.tally.shut_until, self.is_proven = until, False
+            self.tally.shut_until, self.is_proven = self.now() + LOCK_SECONDS, False
 
     def sending(self, who: int, method: str, url: httpx.URL, refused_so_far: int) -> None:
         """Note that a request is about to be written; raise if one was refused since it entered (`enter` says what)."""

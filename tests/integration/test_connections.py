@@ -18,6 +18,7 @@ from metastudio.bounded import Bounded
 from raw_server import RawServer
 
 P = ParamSpec("P")
+NOBODY: dict[str, Any] = {"credentials": None, "auth": httpx.Auth()}  # the guard of a key would hold requests back
 ANSWER = b'HTTP/1.1 200 Fine\r\nContent-Length: 14\r\n\r\n{"job_id":"j"}'
 
 
@@ -112,8 +113,7 @@ async def test_as_many_connections_as_are_needed_at_once_and_they_are_used_again
 
 @in_a_loop
 async def test_with_all_connections_in_use_the_next_request_waits_for_one() -> None:
-    nobody = {"credentials": None, "auth": httpx.Auth()}  # with a key, a burst starts slowly
-    async with both(timeout=httpx.Timeout(None, pool=20), **nobody) as (server, studio):
+    async with both(timeout=httpx.Timeout(None, pool=20), **NOBODY) as (server, studio):
         server.go_on.clear()
         full = asyncio.create_task(at_once(studio, MAX_CONNECTIONS))
         for _ in range(1 + MAX_CONNECTIONS):
@@ -145,7 +145,7 @@ async def test_a_connection_on_which_something_failed_is_not_used_again() -> Non
 @pytest.mark.parametrize("at_once", [0, 20, len(ANSWER) - 5], ids=["before the answer", "in its head", "in its body"])
 @in_a_loop
 async def test_a_cancelled_request_closes_its_connection_and_frees_its_place(at_once: int) -> None:
-    async with both() as (server, studio):
+    async with both(**NOBODY) as (server, studio):
         server.go_on.clear()
         server.at_once = at_once
         await server.asked.acquire()

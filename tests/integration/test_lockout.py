@@ -419,6 +419,26 @@ def test_good_key_whose_requests_are_given_up() -> None:
         guard.enter(request())
 
 
+def test_many_given_up_at_once_leave_one_to_go_ahead() -> None:
+    """As when a notebook or a program is interrupted: the next request shows whether the key is still good."""
+    guard = KeyGuard(clock := Clock())
+    guard.accepted(request())
+    under_way = [request() for _ in range(LAST_REFUSAL)]
+    for sent in under_way:
+        assert guard.enter(sent) is None
+        guard.sending(id(sent), "GET", sent.url, guard.refused_so_far)
+    for sent in under_way[: LAST_REFUSAL - 1]:
+        guard.left(sent)
+    clock.now += HELD_SECONDS
+    guard.left(under_way[-1])
+
+    ahead, held = request(), request()
+    assert guard.enter(ahead) is None
+    assert guard.enter(held, waited=HELD_SECONDS) is not None
+    guard.accepted(ahead)
+    assert guard.enter(held) is None
+
+
 def test_slow_service_does_not_shut_a_good_key() -> None:
     """The gateway refuses at once: what was waited for longer was not refused."""
     guard = KeyGuard(clock := Clock())

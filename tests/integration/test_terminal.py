@@ -23,7 +23,10 @@ from metastudio_cli.waiting import Progress
 from metastudio_sandbox import Sandbox, faults, recordings
 from support.terminal import COMMAND, run
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # of pexpect
+pytestmark = [
+    pytest.mark.slow,  # half a minute of starts of the command
+    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning"),  # of pexpect
+]
 
 REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 CHINESE, ENGLISH = "请在安静的环境中录音", "Invented: record in a quiet room."
