@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from huaweicloud_auth import CredentialsError
 from huaweicloud_auth.flow import wait_for, wait_for_async
@@ -137,8 +138,7 @@ def by_trio(source: Source, number: int) -> list[Any]:
         async with trio.open_nursery() as nursery:
             for _ in range(number):
                 nursery.start_soon(get)
-            while not source.began.acquire(blocking=False):
-                await trio.lowlevel.checkpoint()
+            await trio.testing.wait_all_tasks_blocked()  # all of them wait for the same fetch
             source.gate.set()
 
     trio.run(main)
