@@ -23,7 +23,7 @@ PASSING = (APIConnectionError, InternalServerError, RateLimitError, WaitTimeout)
 
 @app.task(bind=True, max_retries=10, default_retry_delay=60)  # type: ignore[untyped-decorator]  # Celery has no types
 def assess(self: Task, recording: str, job_id: str | None = None) -> dict[str, int | None]:
-    """Return the status of each metric. A retry goes on with the job that there is, and does not create a second one.
+    """Return the status of each metric. A retry goes on with the same job, if its recording was uploaded.
 
     If a worker is killed, the ID of its job is in the log only. So tasks are acknowledged when they begin, which is
     Celery's default: with `acks_late`, the recording might be assessed twice.

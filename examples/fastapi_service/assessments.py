@@ -24,8 +24,8 @@ from .store import Assessment, Store
 log = logging.getLogger("uvicorn.error")  # which uvicorn shows, whatever its name
 #: Seconds before a job is taken up again when MetaStudio or the webhook failed; the last one is repeated.
 PAUSES: Final = (1, 5, 30, 300)
-#: Seconds for uploads to end at shutdown: Kubernetes, for example, kills after 30.
-GRACE: Final = 25
+#: Seconds for uploads to end at shutdown: Kubernetes, for example, kills 30 seconds after SIGTERM.
+GRACE: Final = 20
 #: Seconds before a job that is still running is logged; it is waited for again.
 LONG: Final = 3600
 
@@ -93,9 +93,12 @@ class Assessments:
         except ShortJobFailed as failed:
             return _assessment(job_id, failed.job)
         except AssessmentInterrupted as interrupted:
-            if not isinstance(interrupted.__cause__, BadRequestError):
+            cause = interrupted.__cause__
+            if not isinstance(cause, BadRequestError):
                 raise
-            return Assessment(job_id=job_id, state="INTERRUPTED", reason="the recording was lost: submit it again")
+            # A process that was killed during an upload leaves such a job (inferred); the recording went with it.
+            reason = f"MetaStudio rejected the job ({cause.error_code}): submit the recording again"
+            return Assessment(job_id=job_id, state="REJECTED", reason=reason)
 
     async def _deliver(self, assessment: Assessment) -> None:
         if self._webhook:
