@@ -283,7 +283,7 @@ def test_nothing_is_left_of_a_cancelled_tls_handshake(
             for _ in calls:
                 await gone.acquire()
             assert {task for task in asyncio.all_tasks() - before if "serve" not in repr(task)} == set()
-            assert guard_of(key)._under_way == {}
+            assert guard_of(key)._in_flight == {}
         server.close()
 
     asyncio.run(main())
