@@ -1,4 +1,4 @@
-"""Key pairs and other secrets, masked wherever they are shown."""
+"""Key pairs and other secrets, masked in `repr` and tracebacks."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -72,7 +72,7 @@ def call_source(name: str, source: Callable[[], T]) -> T:
     """Call a callable of the user, and return its result.
 
     Raises:
-        CredentialsError: It raised an error, which is the cause. Errors of this package are raised unchanged.
+        CredentialsError: The callable raised an error, which is the cause. Errors of this package pass unchanged.
     """
     try:
         return source()

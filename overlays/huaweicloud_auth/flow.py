@@ -11,7 +11,7 @@ import httpx
 
 T = TypeVar("T")
 
-# The longest wait, and the one of requests without a pool timeout.
+# The maximum wait, also for requests without a pool timeout.
 _WAIT_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.02  # on trio, which cannot await futures of other threads
 
@@ -135,7 +135,7 @@ async def _wait(change: Future[Any], seconds: float) -> None:
         # The future is shared: asyncio.wait does not cancel it when this task is cancelled.
         await asyncio.wait([asyncio.wrap_future(change)], timeout=seconds)
         return
-    trio = sys.modules["trio"]  # imported already if it runs this code; never imported otherwise
+    trio = sys.modules["trio"]  # already imported if it runs this code; never imported otherwise
     with trio.move_on_after(seconds):
         while not change.done():  # another thread may set the result
             await trio.sleep(_POLL_SECONDS)

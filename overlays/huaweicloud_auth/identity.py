@@ -152,7 +152,7 @@ def fields(what: str, response: httpx.Response) -> dict[str, Any]:
     """Return the JSON object of a 2xx response.
 
     Raises:
-        CredentialsError: The status is not 2xx, or the body is not a JSON object, or an empty one.
+        CredentialsError: The status is not 2xx, or the body is not a non-empty JSON object.
     """
     if not response.is_success:
         failure = CredentialsError(rejected(what, response))

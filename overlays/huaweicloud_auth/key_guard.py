@@ -4,7 +4,7 @@ Huawei Cloud's API Gateway locks a key for five minutes after more than five fai
 below that, each process limits its requests with a key pair, to all endpoints together:
 
 - Until a response proves the key valid, three requests may be in flight; after a refusal, one.
-- After three refusals in a row whose cause was not fixed (as a wrong clock is), nothing is sent for five minutes.
+- After three refusals in a row, nothing is sent for five minutes. Refusals whose cause was fixed do not count here.
 - The same holds after five refusals in a row of an access key, with any secret key and for any cause. Requests that
   were abandoned before their response count too.
 - When a request is refused, those that are not written yet are not sent.
@@ -176,7 +176,7 @@ class KeyGuard:
         return self._is_waited_for and len(self._in_flight) <= self._window // 2
 
     def refused(self, request: httpx.Request, response: httpx.Response, *, fixed: bool) -> None:
-        """Note a refusal. Unless its cause was fixed, waiting requests fail with it."""
+        """Note a refusal. Unless its cause was fixed (such as a wrong clock), waiting requests fail with it."""
         with self.tally.mutex:
             self._in_flight.pop(id(request), None)
             self.is_proven, self._refusal = False, refusals.without_request(response)

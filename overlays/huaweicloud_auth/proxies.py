@@ -11,7 +11,7 @@ from .credentials import Secret
 def environment_proxy(endpoint: httpx.URL) -> Secret | None:
     """Return the proxy of an https endpoint from `HTTPS_PROXY` or `ALL_PROXY`, or None if `NO_PROXY` lists it.
 
-    Plain http, which is for loopback only, never uses a proxy: it could read the credentials.
+    Plain http, which is for loopback only, never uses a proxy, since the proxy could read the credentials.
     """
     proxies = getproxies()
     proxy = Secret(proxies.get("https") or proxies.get("all") or "")

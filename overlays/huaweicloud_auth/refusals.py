@@ -8,11 +8,11 @@ from .errors import KeyRefused
 
 _SHUT: Final = (
     "Not sent: this key was refused {times} times in a row, and more than five refusals lock it. "
-    "Requests are sent again in {left:.0f} s, or at once with other credentials"
+    "It can be used again in {left:.0f} s; other credentials can be used at once"
 )
 _NO_RESPONSE: Final = (
     "not sent: {times} requests with this key were refused or ended without a response; more than five refusals lock "
-    "a key. Requests are sent again in {left:.0f} s"
+    "a key. This key can be used again in {left:.0f} s"
 )
 _REFUSED_BEFORE: Final = "Not sent: an earlier request with this key was refused, and this one would be too"
 _SIGNED_BEFORE: Final = "not sent: it was signed before the cause of another request's refusal was fixed"
@@ -27,7 +27,7 @@ def shut(request: httpx.Request, refusal: httpx.Response | None, times: int, lef
 
 
 def before(request: httpx.Request, refusal: httpx.Response | None) -> httpx.HTTPError:
-    """Return the error for a request after the refusal of another one, or None for a refusal whose cause was fixed."""
+    """Return the error for a request when another one was refused; `refusal` is None if its cause was fixed."""
     if refusal is None:
         return httpx.PoolTimeout(_SIGNED_BEFORE)
     return _not_sent(_REFUSED_BEFORE, request, refusal)

@@ -2,7 +2,7 @@
 
 All threads and tasks share one fetch at a time. It runs in a separate thread, so that it blocks no event loop, and
 starts when 15 minutes or a third of the lifetime is left, whichever is less. The old value is used until the fetch
-succeeds, but no longer than until 60 seconds before it expires.
+succeeds, but at most until 60 seconds before it expires.
 """
 
 import os
@@ -49,8 +49,8 @@ class Renewing(Generic[T]):
     Args:
         fetch: Returns the value, whose attribute `expires_at`, if any, is a datetime with a time zone or None.
         name: The name of the value in errors and logs.
-        keeps: Whether a value that does not expire is kept. If not, `fetch` is the user's: it runs in the calling
-            thread, the first time and, if the value does not expire, every time.
+        keeps: Whether a value that does not expire is kept. If not, `fetch` is a function of the user: it
+            runs in the calling thread the first time, and every time if the value does not expire.
         now: A monotonic clock, in seconds.
         wall: The clock for `expires_at`.
     """
@@ -92,9 +92,9 @@ class Renewing(Generic[T]):
             return called
         with self._mutex:
             value, now = self._value, self._now()
-            serves = value is not None and value is not self._refused and now < self._ends_at - LAST_SECONDS
-            fetching = self._begin() if now >= self._renew_at or not serves else None
-        if serves or fetching is None:
+            is_usable = value is not None and value is not self._refused and now < self._ends_at - LAST_SECONDS
+            fetching = self._begin() if now >= self._renew_at or not is_usable else None
+        if is_usable or fetching is None:
             return cast("T", value)
         return (yield from self._waited(fetching, patience))
 
@@ -162,7 +162,7 @@ class Renewing(Generic[T]):
         try:
             fetched = _Fetched(call_source(self._name, self._fetch), None)
             life = self._life(fetched.value)
-        except BaseException as error:  # noqa: BLE001  # raised by those who wait for it
+        except BaseException as error:  # noqa: BLE001  # raised again for each waiter
             fetched = _Fetched(None, error.with_traceback(None))  # the locals in a traceback may be secret
         with self._mutex:
             self._fetching = None if self._fetching is begun else self._fetching

@@ -266,7 +266,7 @@ def test_the_five_minutes_pass() -> None:
     guard = KeyGuard(clock)
     refuse(guard, MAX_REFUSALS)
 
-    with pytest.raises(KeyRefused, match="Requests are sent again in 300 s"):
+    with pytest.raises(KeyRefused, match="It can be used again in 300 s"):
         guard.enter(request())
     clock.now += LOCK_SECONDS - 1
     with pytest.raises(KeyRefused, match="in 1 s"):
