@@ -429,7 +429,7 @@ def test_expiry_is_by_our_own_clock(iam: IdentityServer) -> None:
 
 
 def test_token_of_another_region(iam: IdentityServer) -> None:
-    with pytest.raises(ConfigurationError, match="the token is for cn-east-3, and this client for cn-north-4"):
+    with pytest.raises(ConfigurationError, match="the token is for cn-east-3, but this client is for cn-north-4"):
         MetaStudio(region=REGION, auth=by_password(region="cn-east-3"))
 
 
