@@ -136,9 +136,7 @@ async def _send_as_given(
 ) -> aiohttp.ClientResponse:
     """Send exactly the headers of `given`, and send them only once."""
     try:
-        headers = [
-            (name.decode("ascii"), value.decode()) for name, value in given.headers.raw
-        ]  # as aiohttp encodes them
+        headers = [(name.decode("ascii"), value.decode()) for name, value in given.headers.raw]  # aiohttp's encoding
     except UnicodeDecodeError:
         raise httpx.LocalProtocolError("aiohttp sends headers as UTF-8, and one of these is not UTF-8") from None
     request.headers.clear()  # aiohttp's own; excluding them takes longer

@@ -78,13 +78,13 @@ def assessing(
 
 
 def _uploading(created: CreatedShortJob, body: Body, sent: _Sent) -> Steps[bool]:
-    """Upload the recording; return False if the URL has expired, so that a new job has to be created."""
+    """Upload the recording; return whether it is uploaded, or False if its URL has expired and a new job is needed."""
     try:
         yield _upload(created, body, sent)
     except UploadError as error:
         if not error.is_expired:
             raise
-        return sent.earlier  # such an attempt may have succeeded, and used up the URL
+        return sent.earlier  # an earlier attempt may have succeeded, and used up the URL
     return True
 
 

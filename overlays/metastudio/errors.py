@@ -77,7 +77,7 @@ class APIStatusError(MetaStudioError):
 
     @property
     def canonical_request(self) -> str | None:
-        """The canonical request of the gateway, with its token masked, or None if the response does not quote it."""
+        """The canonical request that the gateway computed, with its token masked, or None if it is not quoted."""
         return gateway.canonical_request(self.error_msg or "")
 
     def __str__(self) -> str:
