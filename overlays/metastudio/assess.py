@@ -78,7 +78,7 @@ def assessing(
 
 
 def _uploading(created: CreatedShortJob, body: Body, sent: _Sent) -> Steps[bool]:
-    """Upload the recording; return whether it is uploaded, or False if its URL has expired and a new job is needed."""
+    """Upload the recording; return whether that is done. If not, the URL has expired, and a new job is needed."""
     try:
         yield _upload(created, body, sent)
     except UploadError as error:
