@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from textwrap import dedent
 from typing import Any, get_args
 
@@ -265,6 +267,18 @@ def test_each_command_of_a_console_block_exists(block: Block) -> None:
 
     assert commands
     assert {command: wrong for command in commands if (wrong := wrong_with(command))} == {}
+
+
+@pytest.mark.parametrize("package", ["metastudio", "metastudio_batch", "huaweicloud_auth", "metastudio_sandbox"])
+def test_the_reference_has_every_public_name(package: str) -> None:
+    """A name that two packages export has its place once."""
+    pages = "".join(page.read_text("utf-8") for page in ROOT.glob("docs/reference/*.md"))
+    shown = [resolve_name(name) for name in re.findall(r"^::: (\S+)$", pages, re.MULTILINE)]
+    public = import_module(package)
+    names = {name for name in public.__all__ if not name.startswith("_")}
+
+    assert names
+    assert {name for name in names if not any(getattr(public, name) is each for each in shown)} == set()
 
 
 def prose_of(page: Path) -> str:

@@ -1,6 +1,6 @@
-"""Authentication for any Huawei Cloud service, as `httpx.Auth`: requests signed by AK/SK, and IAM tokens.
+"""Authentication for any Huawei Cloud service, as `httpx.Auth` classes: AK/SK request signing and IAM tokens.
 
-PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
+PYTEST_DONT_REWRITE: the distribution includes a pytest plugin, so this package may be imported before pytest.
 """
 
 from .agencies import assume_agency, ecs_agency

@@ -1,4 +1,4 @@
-"""`AkSkAuth`: requests signed with an access key pair, on any `httpx.Client` and `httpx.AsyncClient`."""
+"""`AkSkAuth`: sign requests with an access key pair, on any `httpx.Client` or `httpx.AsyncClient`."""
 
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,9 @@ from .log import log
 from .renewing import Renewing
 from .request import body, sign
 
-#: The gateway refuses a date that is 15 minutes off; from this difference on, it is our clock that is taken for wrong.
+#: The gateway refuses dates that are 15 minutes off. Beyond this difference, the local clock is considered wrong.
 MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
-_IN_VAIN: Final = "not sent: it waited too long for another request to show that the key is good"
+_WAITED_TOO_LONG: Final = "not sent: waited too long for another request to show whether the key is valid"
 
 
 def _utc_now() -> datetime:
@@ -27,24 +27,25 @@ def _utc_now() -> datetime:
 
 
 class AkSkAuth(SteppedAuth):
-    """Signs each request with SDK-HMAC-SHA256.
+    """An `httpx.Auth` that signs each request with SDK-HMAC-SHA256.
 
-    Where the gateway refuses a signature and its clock is more than five minutes off ours, the offset is corrected for
-    that endpoint and the request signed and sent once more. So it is where a callable returns another key by then.
-    Any other refusal is left as it is, and the key is kept from being locked: see `huaweicloud_auth.key_guard`.
+    If the gateway refuses a signature and its clock differs from the local one by more than five minutes, the request
+    is signed with the gateway's time and sent once more; later requests to that endpoint use its time too. A refused
+    request is also sent once more if a callable returns different credentials by then. Other refusals are returned.
+    Requests may have to wait for others, so that the key is not locked: see `huaweicloud_auth.key_guard`.
 
     Args:
-        credentials: A key pair, or a callable that returns one. It is called before each signature, or, where its keys
-            have `expires_at`, in a thread of its own before they end.
-        project_id: Sent and signed as `X-Project-Id`, which regional services ask for; or what looks it up.
-        now: The clock, aware of its time zone.
+        credentials: A key pair, or a callable that returns one. The callable runs before each signature; if its
+            credentials have `expires_at`, it runs in a separate thread before they expire.
+        project_id: Sent and signed as `X-Project-Id`, which regional services require; or what looks it up.
+        now: Returns the current time, with a time zone.
 
     Raises:
         ConfigurationError: An argument is malformed, or a request would go to another machine over plain http.
         CredentialsError: The callable failed. The request was not sent.
-        KeyRefused: While it is not known whether the key is good, another request with it was refused; or it was
-            refused three times in a row. The request was not sent.
-        httpx.PoolTimeout: It waited too long for another request to show whether the key is good.
+        KeyRefused: The key was refused three times in a row, or another request was refused before any response
+            showed that the key is valid. The request was not sent.
+        httpx.PoolTimeout: The request waited too long for another one to show whether the key is valid.
     """
 
     def __init__(
@@ -83,25 +84,25 @@ class AkSkAuth(SteppedAuth):
             try:
                 refused_so_far = yield from self._admitted(guard, request)
                 if refused_so_far is None:
-                    continue  # the key was refused meanwhile, and may have a successor
-                # Not the request itself, which would then hold itself.
+                    continue  # the key was refused in the meantime, and the source may have a new one
+                # Not the request itself, which would be a reference cycle.
                 about = id(request), request.method, request.url
                 request.extensions["before_sending"] = partial(guard.sending, *about, refused_so_far)
                 self._sign(request, credentials, project_id)
                 response: httpx.Response = yield request
                 sent += 1
-                can_repeat = sent == 1 and body(request) is not None
-                if not (yield from self._mended(guard, request, response, credentials, can_repeat)):
+                can_retry = sent == 1 and body(request) is not None
+                if not (yield from self._process(guard, request, response, credentials, can_retry)):
                     return
             finally:
                 guard.left(request)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the guard, which is this process's."""
+        """Leave out the guard, which belongs to this process."""
         return self.__dict__ | {"_guard": None}
 
     def _guard_of(self, credentials: Credentials) -> KeyGuard:
-        """Return the guard of a key; one that follows upon a good key of the same source is taken for good."""
+        """Return the guard of a key pair, and trust the pair if the previous one of the same source was valid."""
         guard, before = guard_of(credentials), self._guard
         if before is not None and before is not guard:
             guard.succeed(before)
@@ -109,9 +110,9 @@ class AkSkAuth(SteppedAuth):
         return guard
 
     def _admitted(self, guard: KeyGuard, request: httpx.Request) -> Generator[Wait, Any, int | None]:
-        """Wait until `guard` lets the request go; return how many refusals there were until then.
+        """Wait until `guard` admits the request; return the number of refusals so far.
 
-        None says that there was another one while it waited, and that its cause may be mended.
+        Return None if there was another refusal during the wait, and the source may have new credentials.
         """
         patience, since, refused_so_far = seconds_to_wait(request), guard.now(), guard.refused_so_far
         while True:
@@ -123,37 +124,37 @@ class AkSkAuth(SteppedAuth):
             if change is None:
                 return refused_so_far
             if waited >= patience:
-                raise httpx.PoolTimeout(_IN_VAIN)
+                raise httpx.PoolTimeout(_WAITED_TOO_LONG)
             refusal = yield Wait(change, min(HELD_SECONDS, patience - waited))
             if refusal is not None:
                 raise refusals.before(request, refusal)
 
     def _sign(self, request: httpx.Request, credentials: Credentials, project_id: str | None) -> None:
         offset = self._offsets.get(request.url.netloc, timedelta())
-        # Kept for whoever has to find out why it is refused.
+        # Kept to find out why a signature was refused.
         request.extensions["canonical_request"] = sign(request, credentials, project_id, self._now() + offset)
 
-    def _mended(
-        self, guard: KeyGuard, request: httpx.Request, response: httpx.Response, used: Credentials, can_repeat: bool
+    def _process(
+        self, guard: KeyGuard, request: httpx.Request, response: httpx.Response, used: Credentials, can_retry: bool
     ) -> Generator[Wait, Any, bool]:
-        """Tell `guard` what the response says of the key; mend what it was refused for; tell whether to repeat it."""
+        """Report the response to `guard`, and fix the cause of a refusal; return whether to send the request again."""
         if not gateway.is_refusal(response):
             guard.accepted(request)
             return False
         if self._corrects_clock(request, response):
-            guard.refused(request, response, mended=can_repeat)
-            return can_repeat
-        if not isinstance(self._credentials, Renewing) or not can_repeat:
-            guard.refused(request, response, mended=False)
+            guard.refused(request, response, fixed=can_retry)
+            return can_retry
+        if not isinstance(self._credentials, Renewing) or not can_retry:
+            guard.refused(request, response, fixed=False)
             return False
-        guard.refused(request, response, mended=True)  # at once: what is not sent yet waits for the next key
+        guard.refused(request, response, fixed=True)  # at once, so that unsent requests wait for the next key
         if (yield from self._credentials.renewed(used, seconds_to_wait(request))) is not None:
             return True
-        guard.not_mended()
+        guard.not_fixed()
         return False
 
     def _corrects_clock(self, request: httpx.Request, response: httpx.Response) -> bool:
-        """Correct our offset to the endpoint's clock, if that is off; tell whether it was."""
+        """Store the offset to the endpoint's clock if the local clock is wrong; return whether it is."""
         if not gateway.is_error(response, "0301") or (theirs := gateway.http_date(response.headers, "Date")) is None:
             return False
         signed = datetime.strptime(request.headers["X-Sdk-Date"], signing.DATE_FORMAT).replace(tzinfo=UTC)
@@ -162,12 +163,16 @@ class AkSkAuth(SteppedAuth):
         endpoint, offset = request.url.netloc, theirs - self._now()
         if abs(offset - self._offsets.get(endpoint, timedelta())) > MAX_CLOCK_DIFFERENCE:
             self._offsets[endpoint] = offset
-            log.warning("The clock of %s is %.0f s ahead of ours: corrected", endpoint.decode(), offset.total_seconds())
+            log.warning(
+                "The clock of %s differs from the local clock by %+.0f s: corrected",
+                endpoint.decode(),
+                offset.total_seconds(),
+            )
         return True
 
 
 def renewing(source: Callable[[], Credentials]) -> Renewing[Credentials]:
-    """Return keys that renew themselves, from a callable."""
+    """Wrap a callable in a `Renewing`, unless it is one already."""
     return source if isinstance(source, Renewing) else Renewing(partial(_checked, source), "credentials", keeps=False)
 
 

@@ -1,4 +1,4 @@
-"""Access keys, as values that do not show themselves."""
+"""Key pairs and other secrets, masked in `repr` and tracebacks."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 class Secret(str):
-    """A string that does not show itself, nor a part of it, in `repr`, f-strings, tracebacks with locals and logs.
+    """A string that is masked, whole or sliced, in `repr`, f-strings and tracebacks with locals.
 
-    `str(secret)` is the string itself.
+    `str(secret)`, and so `%s`, is the string itself.
     """
 
     __slots__ = ()
@@ -27,7 +27,7 @@ class Secret(str):
         return "***"
 
     def __getitem__(self, key: SupportsIndex | slice) -> "Secret":
-        return Secret(super().__getitem__(key))  # rich and structlog cut before they call repr
+        return Secret(super().__getitem__(key))  # rich and structlog slice before they call repr
 
 
 @attrs.frozen
@@ -37,12 +37,12 @@ class Credentials:
     Args:
         ak: The access key ID.
         sk: The secret access key.
-        security_token: The token that belongs to a temporary pair.
-        expires_at: When a temporary pair ends, aware of its time zone: a callable that returned it is called again
-            before then, and not before each signature.
+        security_token: The security token of a temporary pair.
+        expires_at: When a temporary pair expires, with a time zone. A callable that returned the pair is called again
+            before then, instead of before each signature.
 
     Raises:
-        ConfigurationError: One of them is empty or not printable ASCII, or a date without a time zone.
+        ConfigurationError: A value is empty or not printable ASCII, or `expires_at` has no time zone.
     """
 
     ak: str
@@ -51,7 +51,7 @@ class Credentials:
     expires_at: datetime | None = attrs.field(default=None, eq=False, repr=False)
 
     def __init__(self, ak: str, sk: str, security_token: str | None = None, expires_at: datetime | None = None) -> None:
-        # Wrapped and stored before anything can raise: a traceback that prints locals then shows `self`, and no secret.
+        # Wrapped and stored before anything can raise, so that a traceback with locals shows `self` and no secret.
         sk = hidden(sk)
         security_token = None if security_token is None else hidden(security_token)
         self.__attrs_init__(ak, sk, security_token, expires_at)  # type: ignore[attr-defined]  # attrs makes it; mypy does not know
@@ -64,15 +64,15 @@ class Credentials:
 
 
 def hidden(value: Any) -> Any:
-    """Return a string as a `Secret`; of anything else its type, for the error that follows: it may be a secret too."""
+    """Return a string as a `Secret`. Of anything else, return the type for the error message: it may be secret too."""
     return Secret(value) if isinstance(value, str) else type(value)
 
 
 def call_source(name: str, source: Callable[[], T]) -> T:
-    """Return what a callable of the user returns.
+    """Call a callable of the user, and return its result.
 
     Raises:
-        CredentialsError: It failed; its own error is the cause.
+        CredentialsError: The callable raised an error, which is the cause. Errors of this package pass unchanged.
     """
     try:
         return source()

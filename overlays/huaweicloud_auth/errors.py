@@ -1,4 +1,4 @@
-"""The root of the error tree, and what an auth raises besides httpx's own errors."""
+"""The base of the error tree, and the errors that an auth raises besides httpx's own."""
 
 import httpx
 
@@ -10,7 +10,7 @@ def printable(text: str, limit: int = 300) -> str:
 
 
 class HuaweiCloudError(Exception):
-    """Base of everything that this package raises, but for httpx's own errors."""
+    """Base class of all errors that this package raises, except httpx's own."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -21,21 +21,21 @@ class ConfigurationError(HuaweiCloudError, ValueError):
 
 
 class CredentialsError(HuaweiCloudError):
-    """The source of the credentials failed, a vault for example. Nothing was sent; its own error is the cause.
+    """The source of the credentials failed, for example a vault. Nothing was sent; the source's error is the cause.
 
     Attributes:
-        status_code: The status of IAM, STS or the metadata service, if one of them rejected a request.
+        status_code: The HTTP status with which IAM, STS or the metadata service rejected a request, or None.
     """
 
     status_code: int | None = None
 
 
 class KeyRefused(httpx.HTTPStatusError):
-    """A request was not sent, since the key has been refused before. `response` is that refusal."""
+    """A request was not sent because its key was refused before. `response` is that refusal."""
 
 
 def failed_again(name: str, error: BaseException) -> HuaweiCloudError:
-    """Return an error anew for one of those who waited for the same: they do not share a traceback."""
+    """Return a copy of an error for one of several waiters, so that they do not share a traceback."""
     if isinstance(error, ConfigurationError):
         copied: HuaweiCloudError = ConfigurationError(str(error))
     elif isinstance(error, HuaweiCloudError):

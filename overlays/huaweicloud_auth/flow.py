@@ -1,4 +1,4 @@
-"""How an `httpx.Auth` sends a request more than once and waits for another one, in threads and on an event loop."""
+"""The flow of an `httpx.Auth` that may send a request more than once and wait for others, sync and async."""
 
 import asyncio
 import sys
@@ -11,25 +11,25 @@ import httpx
 
 T = TypeVar("T")
 
-# Where a request has no limit of its own.
+# The maximum wait, also for requests without a pool timeout.
 _WAIT_SECONDS: Final = 120.0
-_POLL_SECONDS: Final = 0.02  # on trio, which has no futures of other threads
+_POLL_SECONDS: Final = 0.02  # on trio, which cannot await futures of other threads
 
 
 class Wait(NamedTuple):
-    """Something to wait for, and for how many seconds at most."""
+    """A future to wait for, and the seconds to wait at most."""
 
     change: Future[Any]
     seconds: float
 
 
-#: Yields a request and is sent the response (a 4xx has been read, since its code may tell what to do), or yields a wait
-#: and is sent what it brought: None where it brought nothing in time.
+#: Yields a request and is sent its response (a 4xx with its body read, since the error code may decide what to do), or
+#: yields a `Wait` and is sent the result of the future, or None after a timeout.
 Steps: TypeAlias = Generator[httpx.Request | Wait, Any, None]
 
 
 def wait_for(steps: Generator[Wait, Any, T]) -> T:
-    """Run steps that only wait, and return their result; block meanwhile."""
+    """Run steps that only wait, and return their result. Block until then."""
     try:
         wait = next(steps)
         while True:
@@ -39,7 +39,7 @@ def wait_for(steps: Generator[Wait, Any, T]) -> T:
 
 
 async def wait_for_async(steps: Generator[Wait, Any, T]) -> T:
-    """Run steps as `wait_for` does, on asyncio or trio."""
+    """Run steps like `wait_for`, on asyncio or trio."""
     try:
         wait = next(steps)
         while True:
@@ -50,14 +50,14 @@ async def wait_for_async(steps: Generator[Wait, Any, T]) -> T:
 
 
 class SteppedAuth(httpx.Auth):
-    """Runs the steps of a subclass: only waiting and reading differ between threads and asyncio."""
+    """Runs the `_steps` of a subclass, sync and async; only waiting and reading differ."""
 
     @abstractmethod
     def _steps(self, request: httpx.Request) -> Steps:
         """Authenticate `request` and send it."""
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Authenticate `request`: the flow for code without an event loop."""
+        """Authenticate `request`; the same as `sync_auth_flow`."""
         return self.sync_auth_flow(request)
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -99,7 +99,7 @@ class SteppedAuth(httpx.Auth):
 
 
 class _Trace:
-    """What httpcore calls while it sends a request: just before the head is written, it may still be held back."""
+    """A trace callback of httpcore: calls `before_sending`, which may raise, just before the headers are written."""
 
     def __init__(self, before_sending: Callable[[], object], others: Any) -> None:
         self.before_sending, self.others = before_sending, others
@@ -125,19 +125,19 @@ def _watched(request: httpx.Request, trace: type[_Trace]) -> httpx.Request:
 
 
 def seconds_to_wait(request: httpx.Request) -> float:
-    """Return how long the request may wait for another one: as long as for a connection."""
+    """Return how many seconds a request may wait for another one: its pool timeout, but at most 120 s."""
     seconds: float | None = request.extensions.get("timeout", {}).get("pool")
     return _WAIT_SECONDS if seconds is None else min(_WAIT_SECONDS, seconds)
 
 
 async def _wait(change: Future[Any], seconds: float) -> None:
     if asyncio._get_running_loop() is not None:  # noqa: SLF001  # it is in asyncio's __all__
-        # The change is shared: asyncio.wait does not cancel it when this task is cancelled.
+        # The future is shared: asyncio.wait does not cancel it when this task is cancelled.
         await asyncio.wait([asyncio.wrap_future(change)], timeout=seconds)
         return
-    trio = sys.modules["trio"]  # the other library that httpx runs on; never imported for those who do not use it
+    trio = sys.modules["trio"]  # already imported if it runs this code; never imported otherwise
     with trio.move_on_after(seconds):
-        while not change.done():  # what sets it may be another thread
+        while not change.done():  # another thread may set the result
             await trio.sleep(_POLL_SECONDS)
 
 

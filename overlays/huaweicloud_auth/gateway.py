@@ -1,4 +1,4 @@
-"""What Huawei Cloud's API Gateway says in a response: the error's fields and code, a refusal of the key, the time."""
+"""Read responses of Huawei Cloud's API Gateway: error fields and codes, refusals of a key, dates."""
 
 import json
 import re
@@ -11,42 +11,42 @@ import httpx
 
 from .errors import printable
 
-#: Outside them a date is junk: to reckon with it could overflow, and no request is signed with one before 1000.
+#: Dates outside these years are ignored: arithmetic could overflow, and `X-Sdk-Date` needs a year of four digits.
 YEARS: Final = range(1970, 3000)
 _TOKEN: Final = re.compile(rb"(?i)(x-security-token:)[^|\"\\\\\n]+")
-#: MetaStudio's spelling of a refusal by the gateway; its status is 400.
+#: MetaStudio's code for a refusal by the gateway, sent with status 400.
 _REFUSAL_WITH_400: Final = "MSS.00010008"
 
 
 def error_fields(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in the body of an error; an empty one where there is none. Never raises."""
+    """Return the JSON object in an error's body, or an empty dict. Never raises."""
     try:
-        # What is wrong with a message must not cost the code beside it.
+        # A malformed message must not hide the error code beside it.
         fields = json.loads(body.decode("utf-8-sig", "replace"), strict=False)
-    except (ValueError, RecursionError):  # HTML, nothing, brackets without end
+    except (ValueError, RecursionError):  # HTML, an empty body, endless brackets
         return {}
     return fields if isinstance(fields, dict) else {}
 
 
 def error_code(body: bytes) -> str | None:
-    """Return `error_code` of an error's body, an opaque string such as `APIGW.0301`."""
+    """Return the `error_code` in an error's body, an opaque string such as `APIGW.0301`, or None."""
     code = error_fields(body).get("error_code")
     return code if isinstance(code, str) and code else None
 
 
 def gateway_code(code: str | None) -> str | None:
-    """Return the number of a gateway's code, `0301` for `APIGW.0301` (which some pages spell `APIG.0301`), or None."""
+    """Return the number of a gateway code, or None: `0301` for `APIGW.0301` (which some pages spell `APIG.0301`)."""
     system, _, number = (code or "").partition(".")
     return number if system in {"APIGW", "APIG"} else None
 
 
 def is_error(response: httpx.Response, code: str) -> bool:
-    """Tell whether `response` is an error of the gateway with this number."""
+    """Return whether `response` is a gateway error with this number."""
     return response.is_client_error and gateway_code(error_code(response.content)) == code
 
 
 def is_refusal(response: httpx.Response) -> bool:
-    """Tell whether the gateway refuses the key: such responses in a row lock it. What a backend says is none."""
+    """Return whether the gateway refused the key. Such responses in a row lock it; those of a backend do not count."""
     if not response.is_client_error:
         return False
     code = error_code(response.content)
@@ -55,18 +55,18 @@ def is_refusal(response: httpx.Response) -> bool:
 
 
 def without_tokens(text: bytes) -> bytes:
-    """Return what the gateway says, without the security token in the canonical request that it quotes."""
+    """Mask the security token in a canonical request that the gateway quotes."""
     return _TOKEN.sub(rb"\1***", text)
 
 
 def canonical_request(message: str) -> str | None:
-    """Return the canonical request that a refusal quotes (with `|` for line breaks); None where it quotes none."""
+    """Return the canonical request that a refusal quotes (with `|` for line breaks), or None."""
     _, found, quoted = message.partition("canonicalRequest:")
     return without_tokens(quoted.strip().encode()).decode().replace("|", "\n") if found else None
 
 
 def difference(theirs: str, ours: str) -> str | None:
-    """Return the first line in which two canonical requests differ, as a sentence; None where they do not."""
+    """Describe the first line in which two canonical requests differ, or return None."""
     ours = without_tokens(ours.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
     for their_line, our_line in zip_longest(theirs.split("\n"), ours.split("\n"), fillvalue="(nothing)"):
         if their_line != our_line:
@@ -75,7 +75,7 @@ def difference(theirs: str, ours: str) -> str | None:
 
 
 def http_date(headers: httpx.Headers, name: str) -> datetime | None:
-    """Return the date in a header; None where there is none, or none that can be read."""
+    """Return the date in a header, or None if it is missing or malformed."""
     try:
         date = parsedate_to_datetime(headers[name])
         date = date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)

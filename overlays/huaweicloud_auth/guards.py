@@ -1,4 +1,4 @@
-"""The guards of this process, by a hash of the key pair: no secret outlives its client."""
+"""The key guards of this process, stored by a hash of the key pair so that no secret outlives its client."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ _tallies: Final[WeakValueDictionary[bytes, Tally]] = WeakValueDictionary()  # by
 
 
 def _after_fork() -> None:
-    """Forget what the parent's threads have under way: it never ends here."""
+    """Forget the parent's requests in flight, which never end in the child."""
     _guards.clear()
     _tallies.clear()
 
@@ -25,7 +25,7 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def guard_of(credentials: Credentials) -> KeyGuard:
-    """Return the one guard that this process has of a key pair. It is kept by a hash, not by the key."""
+    """Return this process's guard of a key pair."""
     key = _hash(credentials.ak, credentials.sk)
     while len(_guards) >= _REMEMBERED and key not in _guards:
         _guards.pop(next(iter(_guards)), None)

@@ -1,4 +1,4 @@
-"""`IamTokenAuth`: requests with a token that IAM gives for a user name and a password."""
+"""`IamTokenAuth`: send requests with a token that IAM issues for a user name and a password."""
 
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from .renewing import RejectedError, Renewing
 from .token import TokenAuth
 
 _WHAT: Final = "IAM token"
-#: Asking again could help; any other 4xx stays as it is, and repeated passwords lock an account.
+#: A retry may help after these. Any other 4xx is final, since repeated wrong passwords lock an account.
 _NOT_FINAL: Final = {408, 429}
 
 
@@ -22,8 +22,8 @@ class IamToken(Secret):
     """A token with project scope.
 
     Attributes:
-        expires_at: When it ends.
-        project_id: The project that it is for.
+        expires_at: When the token expires.
+        project_id: The ID of its project.
     """
 
     expires_at: datetime
@@ -31,22 +31,22 @@ class IamToken(Secret):
 
 
 class IamTokenAuth(TokenAuth):
-    """Sends a token that IAM gives for a password, as `X-Auth-Token`.
+    """An `httpx.Auth` that sends a token, issued by IAM for a password, as `X-Auth-Token`.
 
-    The token is kept in memory, and fetched once for all threads and tasks that use this auth: when it is needed first,
-    before it ends, and after `APIGW.0307`. A password that IAM rejects is not sent again.
+    The token is kept in memory, and fetched once for all threads and tasks that use this auth: on first use, before it
+    expires, and after `APIGW.0307`. A password that IAM rejected is not sent again.
 
     Args:
         user: The name of the IAM user.
-        password: Its password.
-        account: The name of the account that the user belongs to.
-        region: The region, whose project of the same name the token is for.
-        endpoint: IAM's endpoint, if it is not the usual one; or `HUAWEICLOUD_SDK_IAM_ENDPOINT`.
+        password: The user's password.
+        account: The name of the user's account.
+        region: The region. The token is for the project of the same name.
+        endpoint: IAM's endpoint. Defaults to `HUAWEICLOUD_SDK_IAM_ENDPOINT`, or else to the region's.
         verify: As in httpx.
 
     Attributes:
         region: The region.
-        project_id: Fetches the ID of the project, which comes with the token.
+        project_id: Looks up the ID of the project, which comes with the token.
 
     Raises:
         ConfigurationError: An argument is empty or malformed.
@@ -66,7 +66,7 @@ class IamTokenAuth(TokenAuth):
         password = hidden(password)  # first, for tracebacks with locals
         for name, value in (("user", user), ("password", password), ("account", account)):
             if not isinstance(value, str) or not value or not validation.is_unicode(value):
-                raise ConfigurationError(f"{name} must be a string of Unicode characters that is not empty")
+                raise ConfigurationError(f"{name} must be a non-empty string of valid Unicode")
         url = identity.endpoint("iam", validation.region(region), endpoint)
         tokens = Renewing(partial(_token, url, user, password, account, region, verify), _WHAT)
         super().__init__(tokens)
@@ -104,7 +104,7 @@ def _read(response: httpx.Response, about: Any) -> IamToken:
         token.project_id = validation.path_id("the project ID", about["project"]["id"])
         validation.header_value("the token", token)
     except (KeyError, TypeError, ConfigurationError):
-        raise CredentialsError(f"{_WHAT}: the response has no token, no expires_at or no project.id") from None
+        raise CredentialsError(f"{_WHAT}: the response lacks a valid token, expires_at or project.id") from None
     return token
 
 

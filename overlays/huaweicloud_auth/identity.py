@@ -1,4 +1,4 @@
-"""One request to IAM, to STS or to the metadata service of an ECS."""
+"""Send requests to IAM, STS or the metadata service of an ECS."""
 
 import os
 import ssl
@@ -21,12 +21,12 @@ Proxy: TypeAlias = str | httpx.Proxy | None
 
 TIMEOUT: Final = 10.0  # seconds, for the connection and for each read
 _MAX_BODY: Final = 1_000_000
-#: From here on, our clock is taken for wrong, and not that of the service.
+#: Beyond this difference, the local clock is considered wrong.
 _CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
 
 
 def endpoint(service: str, region: str, given: str | None = None) -> str:
-    """Return the endpoint of `iam` or `sts` in a region: what is given, else what the environment has, else the usual.
+    """Return the endpoint of `iam` or `sts`: the given one, else the environment's, else the region's default.
 
     The variables `HUAWEICLOUD_SDK_IAM_ENDPOINT` and `HUAWEICLOUD_SDK_STS_ENDPOINT` are the official SDK's.
 
@@ -41,43 +41,43 @@ def endpoint(service: str, region: str, given: str | None = None) -> str:
 
 
 class _Transport(httpx.BaseTransport):
-    """Upon urllib: httpcore would log the headers of a response, and IAM's have a token."""
+    """Sends with urllib: httpcore would log the response headers, and those of IAM contain a token."""
 
     def __init__(self, verify: Verify, proxy: str | None, timeout: float) -> None:
         self._verify, self._proxy, self._timeout = verify, proxy, timeout
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; no redirect is followed."""
+        """Send a request, without following redirects."""
         handlers: list[BaseHandler] = [ProxyHandler({} if self._proxy is None else {"https": self._proxy}), _AsItIs()]
         if request.url.scheme == "https":
             handlers.append(HTTPSHandler(context=httpx.create_ssl_context(self._verify)))
-        before_sending = request.extensions.get("before_sending")  # as the auth has it
+        before_sending = request.extensions.get("before_sending")  # set by the auth
         if before_sending is not None:
             before_sending()
         headers, body = dict(request.headers.items()), request.content or None
-        asked = Request(str(request.url), body, headers, method=request.method)  # noqa: S310  # its scheme was validated
+        outgoing = Request(str(request.url), body, headers, method=request.method)  # noqa: S310  # scheme was validated
         try:
-            with build_opener(*handlers).open(asked, timeout=self._timeout) as response:
+            with build_opener(*handlers).open(outgoing, timeout=self._timeout) as response:
                 content = response.read(_MAX_BODY)
-        except (OSError, HTTPException, ValueError) as error:  # with urllib's URLError
+        except (OSError, HTTPException, ValueError) as error:  # including urllib's URLError
             reason = getattr(error, "reason", error)
             failure = httpx.ConnectError(printable(f"{request.url.host}: {type(error).__name__}: {reason}"))
         else:
-            named = [
+            received = [
                 (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
                 for name, value in response.getheaders()
             ]
-            named = [each for each in named if each[0].lower() != b"content-encoding"]
-            return httpx.Response(response.status, headers=named, content=content)
-        del asked, headers, body
+            received = [each for each in received if each[0].lower() != b"content-encoding"]
+            return httpx.Response(response.status, headers=received, content=content)
+        del outgoing, headers, body
         raise failure
 
 
 class _AsItIs(HTTPErrorProcessor):
-    """Neither follows a redirect nor raises for a status."""
+    """Neither follows redirects nor raises for a status."""
 
-    def http_response(self, request: Request, response: Any) -> Any:  # noqa: ARG002  # as urllib has it
-        """Return the response."""
+    def http_response(self, request: Request, response: Any) -> Any:  # noqa: ARG002  # urllib's signature
+        """Return the response unchanged."""
         return response
 
     https_response = http_response
@@ -98,22 +98,22 @@ def send(
     """Send a request and return the response, whatever its status.
 
     Args:
-        what: What it is for, in errors.
-        method: Its method.
-        url: Its URL.
-        auth: What signs it.
+        what: What is requested, for error messages.
+        method: The HTTP method.
+        url: The URL.
+        auth: Signs the request.
         verify: As in httpx.
-        proxy: As in httpx; else that of the environment.
-        is_local: Whether no proxy may come in between.
+        proxy: As in httpx. Defaults to the environment's.
+        is_local: Whether to bypass every proxy.
         timeout: Seconds for the connection and for each read.
-        options: What else httpx takes: `headers`, `json`.
+        options: Further options of httpx: `headers`, `json`.
 
     Raises:
-        ConfigurationError: The proxy is one that is not spoken to over http.
-        CredentialsError: No response came back.
+        ConfigurationError: The proxy is not an http:// one.
+        CredentialsError: No response was received.
     """
     transport = _Transport(verify, None if is_local else _proxy(proxy, httpx.URL(url)), timeout)
-    # An auth may have to wait for another source of keys.
+    # The auth may have to wait for its own credentials.
     limits = httpx.Timeout(timeout, pool=PATIENCE)
     plain = {"Accept-Encoding": "identity"}
     try:
@@ -122,7 +122,7 @@ def send(
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         failure = CredentialsError(f"{what}: {printable(str(error))}")
     del options
-    raise failure  # outside the except block: a traceback of httpx's has headers and bodies
+    raise failure  # outside the except block: httpx's traceback holds headers and bodies
 
 
 def _proxy(given: Proxy, url: httpx.URL) -> str | None:
@@ -132,13 +132,13 @@ def _proxy(given: Proxy, url: httpx.URL) -> str | None:
     if proxy is None:
         return None
     if proxy.url.scheme != "http":
-        raise ConfigurationError("IAM and STS are asked through a proxy only if it is an http:// one")
+        raise ConfigurationError("a proxy for IAM and STS must start with http://")
     user = b":".join(quote_from_bytes(each).encode() for each in proxy.raw_auth) + b"@" if proxy.raw_auth else b""
     return Secret(f"http://{user.decode()}{proxy.url.netloc.decode()}")
 
 
 def rejected(what: str, response: httpx.Response) -> str:
-    """Say how a request was rejected: the status, and the code and message of the service."""
+    """Describe how a request was rejected: the status, and the service's code and message."""
     fields = gateway.error_fields(gateway.without_tokens(response.content))
     inner = fields.get("error")
     error = inner if isinstance(inner, dict) else fields
@@ -152,7 +152,7 @@ def fields(what: str, response: httpx.Response) -> dict[str, Any]:
     """Return the JSON object of a 2xx response.
 
     Raises:
-        CredentialsError: It has another status, or no JSON object.
+        CredentialsError: The status is not 2xx, or the body is not a non-empty JSON object.
     """
     if not response.is_success:
         failure = CredentialsError(rejected(what, response))
@@ -165,10 +165,10 @@ def fields(what: str, response: httpx.Response) -> dict[str, Any]:
 
 
 def expiry(what: str, text: object, response: httpx.Response) -> datetime:
-    """Return when something ends, by our own clock, which may be off that of the service.
+    """Return when something expires by the local clock, which may differ from the service's.
 
     Raises:
-        CredentialsError: `text` is no date.
+        CredentialsError: `text` is not a date.
     """
     try:
         ends = datetime.fromisoformat(str(text))
@@ -176,4 +176,4 @@ def expiry(what: str, text: object, response: httpx.Response) -> datetime:
         theirs, ours = gateway.http_date(response.headers, "Date"), datetime.now(UTC)
         return ends if theirs is None or abs(theirs - ours) < _CLOCK_DIFFERENCE else ends + (ours - theirs)
     except (ValueError, OverflowError):
-        raise CredentialsError(f"{what}: expires_at is no date: {printable(repr(text), 60)}") from None
+        raise CredentialsError(f"{what}: expires_at is not a date: {printable(repr(text), 60)}") from None

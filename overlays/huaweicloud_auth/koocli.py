@@ -1,4 +1,4 @@
-"""The profile of KooCLI (`hcloud`), for whoever asks for it by name."""
+"""Read the profiles of KooCLI (`hcloud`), which are used only if named."""
 
 import json
 import os
@@ -12,15 +12,15 @@ from .sources import Place
 _PATH: Final = "~/.hcloud/config.json"
 _ENCRYPTED: Final = (
     "its keys are encrypted, and only hcloud can read them. `hcloud configure set --cli-auth-encrypt=false` stores "
-    "them in clear text, as Terraform needs them too; then whoever can read the file has the keys"
+    "them in clear text, which Terraform needs too; then anyone who can read the file has the keys"
 )
 
 
 def profile(name: str | None = None) -> Place:
-    """Return what a profile has, or the current one: region and project ID, and the keys if they are not encrypted.
+    """Return the region, the project ID and, unless encrypted, the keys of a profile, by default the current one.
 
     Raises:
-        ConfigurationError: There is no such profile, or the file cannot be read.
+        ConfigurationError: The profile does not exist, or the file cannot be read.
     """
     path = Path(os.path.expanduser(_PATH))  # noqa: PTH111  # Path.expanduser raises where there is no home directory
     config = _read(path)
@@ -42,7 +42,7 @@ def profile(name: str | None = None) -> Place:
 def _credentials(place: str, found: dict[str, Any]) -> Credentials | None:
     ak, sk = found.get("accessKeyId"), found.get("secretAccessKey")
     if bool(ak) != bool(sk):
-        raise ConfigurationError(f"{place} has one of accessKeyId and secretAccessKey, and not the other")
+        raise ConfigurationError(f"{place} has only one of accessKeyId and secretAccessKey: set both, or neither")
     return Credentials(str(ak), str(sk), found.get("securityToken") or None) if ak and sk else None
 
 
@@ -53,15 +53,15 @@ def _read(path: Path) -> dict[str, Any]:
             raise ValueError
     except OSError as error:
         failure = ConfigurationError(f"cannot read KooCLI's profiles, {path}: {error.strerror}")
-    except (ValueError, TypeError, RecursionError):  # their messages show lines of the file
-        failure = ConfigurationError(f"{path} does not hold KooCLI's profiles")
+    except (ValueError, TypeError, RecursionError):  # their messages quote lines of the file
+        failure = ConfigurationError(f"{path} is not a configuration file of KooCLI")
     else:
         return config
     raise failure
 
 
 def _masked(fields: dict[str, Any]) -> dict[str, Any]:
-    """Wrap what may be a secret."""
+    """Wrap values that may be secret."""
     return {
         name: Secret(value) if isinstance(value, str) and name.startswith(("secret", "security")) else value
         for name, value in fields.items()

@@ -1,4 +1,4 @@
-"""What a key stands for: the project's ID in a region, which IAM tells, and its user, which STS tells."""
+"""Look up what a key belongs to: its project in a region, from IAM, and its user, from STS."""
 
 import hashlib
 from functools import partial
@@ -15,8 +15,8 @@ from .renewing import Renewing
 _WHAT: Final = "project ID"
 
 _known: Final[dict[bytes, str]] = {}
-#: By a hash of the key, so that no secret outlives its client.
-_under_way: Final[WeakValueDictionary[bytes, Renewing[str]]] = WeakValueDictionary()
+#: Stored by a hash of the key, so that no secret outlives its client.
+_lookups: Final[WeakValueDictionary[bytes, Renewing[str]]] = WeakValueDictionary()
 
 
 def project_of(
@@ -27,12 +27,12 @@ def project_of(
     verify: Verify = True,
     proxy: Proxy = None,
 ) -> Renewing[str]:
-    """Return what looks up the ID of the project in a region: one request for each key, remembered in this process.
+    """Return a `Renewing` that looks up the project ID of a region, once for each key in this process.
 
     Args:
         credentials: A key pair, or a callable that returns one.
-        region: The region; its project has the same name.
-        endpoint: IAM's endpoint, if it is not the usual one; or `HUAWEICLOUD_SDK_IAM_ENDPOINT`.
+        region: The region. Its project has the same name.
+        endpoint: IAM's endpoint. Defaults to `HUAWEICLOUD_SDK_IAM_ENDPOINT`, or else to the region's.
         verify: As in httpx.
         proxy: As in httpx.
 
@@ -46,13 +46,13 @@ def project_of(
     AkSkAuth(credentials)  # validates them
     key = hashlib.sha256("\0".join((credentials.ak, credentials.sk, region, url)).encode()).digest()
     made = Renewing(partial(_remembered, key, url, credentials, region, options), _WHAT)
-    return _under_way.setdefault(key, made)
+    return _lookups.setdefault(key, made)
 
 
 def caller_identity(
     credentials: CredentialsSource, region: str, *, endpoint: str | None = None, verify: Verify = True
 ) -> dict[str, Any]:
-    """Return what STS says of a key: `account_id`, `principal_urn` and `principal_id`.
+    """Return what STS reports about a key: `account_id`, `principal_urn` and `principal_id`.
 
     Raises:
         ConfigurationError: An argument is malformed.
@@ -81,7 +81,7 @@ def _looked_up(url: str, credentials: Credentials, region: str, options: dict[st
     try:
         ids = [validation.path_id("project_id", each["id"]) for each in projects or []]
     except (KeyError, TypeError, ConfigurationError):
-        raise CredentialsError(f"{_WHAT}: the response of IAM has no projects with an id") from None
+        raise CredentialsError(f"{_WHAT}: IAM's response has no valid list of projects") from None
     if len(ids) != 1:
         several = f"has {len(ids)} projects ({printable(', '.join(ids), 200)})" if ids else "has no project"
         raise ConfigurationError(f"the account {several} in {region}: pass project_id=…")

@@ -1,4 +1,4 @@
-"""The proxy of one endpoint, as the environment names it."""
+"""Find the proxy of an endpoint in the environment."""
 
 import ipaddress
 from urllib.request import getproxies
@@ -9,9 +9,9 @@ from .credentials import Secret
 
 
 def environment_proxy(endpoint: httpx.URL) -> Secret | None:
-    """Return the proxy that `HTTPS_PROXY` or `ALL_PROXY` name for an https endpoint; None if `NO_PROXY` has it.
+    """Return the proxy of an https endpoint from `HTTPS_PROXY` or `ALL_PROXY`, or None if `NO_PROXY` lists it.
 
-    Plain http is for loopback: no proxy may come in between and read the credentials.
+    Plain http, which is for loopback only, never uses a proxy, since the proxy could read the credentials.
     """
     proxies = getproxies()
     proxy = Secret(proxies.get("https") or proxies.get("all") or "")
@@ -23,9 +23,9 @@ def environment_proxy(endpoint: httpx.URL) -> Secret | None:
 
 
 def _covers(entry: str, endpoint: httpx.URL) -> bool:
-    """Tell whether an entry of `NO_PROXY` is `*`, or names the endpoint's host, its domain or its network.
+    """Return whether an entry of `NO_PROXY` is `*`, or matches the endpoint's host, domain or network.
 
-    As in curl and requests: a port may follow, an IPv6 address may have brackets, a leading dot changes nothing.
+    As in curl and requests: a port may follow, an IPv6 address may have brackets, and a leading dot is ignored.
     """
     host, port = endpoint.host.lower(), ""
     if entry.count(":") == 1 or "]:" in entry:

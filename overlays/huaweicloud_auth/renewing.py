@@ -1,7 +1,8 @@
-"""A value that renews itself: temporary keys, a token, a project's ID. One fetch at a time, for all threads and tasks.
+"""A value that renews itself, such as temporary credentials, a token or a project ID.
 
-The fetch runs in a thread of its own, so that no event loop is blocked. It begins when 15 minutes or a third of the
-life is left, whichever is less. Meanwhile the old value serves; if the source fails, until 60 seconds before its end.
+All threads and tasks share one fetch at a time. It runs in a separate thread, so that it blocks no event loop, and
+starts when 15 minutes or a third of the lifetime is left, whichever is less. The old value is used until the fetch
+succeeds, but at most until 60 seconds before it expires.
 """
 
 import os
@@ -23,18 +24,18 @@ from .log import log
 
 T = TypeVar("T")
 
-#: Seconds before its end at which a value is fetched anew, if a third of its life is not less.
+#: Seconds before expiry at which a value is renewed, unless a third of its lifetime is less.
 MARGIN: Final = 900.0
-#: Seconds before its end from which on a value does not serve any more.
+#: Seconds before expiry from which a value is no longer used.
 LAST_SECONDS: Final = 60.0
-#: Seconds after a failed fetch until the next one, while the old value serves.
+#: Seconds from a failed fetch to the next one, while the old value is used.
 PAUSE: Final = 10.0
-#: Seconds for which a fetch is waited for at most.
+#: Seconds to wait for a fetch at most.
 PATIENCE: Final = 120.0
 
 
 class RejectedError(CredentialsError):
-    """The source rejected what it was given: it is not asked again."""
+    """The source rejected the credentials. The fetch is not repeated."""
 
 
 class _Fetched(NamedTuple):
@@ -43,15 +44,15 @@ class _Fetched(NamedTuple):
 
 
 class Renewing(Generic[T]):
-    """A value from a source, renewed before its end. Calling it returns the value, and blocks while that is fetched.
+    """A value from a source, renewed before it expires. Calling it returns the value, and blocks during a fetch.
 
     Args:
-        fetch: Returns the value; its attribute `expires_at`, an aware datetime or None, tells its end.
-        name: What it is called in errors and in the log.
-        keeps: Whether a value without an end is kept. Else `fetch` is a user's: it is called in the thread that needs
-            the value, the first time, and each time if the value has no end.
+        fetch: Returns the value, whose attribute `expires_at`, if any, is a datetime with a time zone or None.
+        name: The name of the value in errors and logs.
+        keeps: Whether a value that does not expire is kept. If not, `fetch` is a function of the user: it
+            runs in the calling thread the first time, and every time if the value does not expire.
         now: A monotonic clock, in seconds.
-        wall: The clock that `expires_at` is measured with.
+        wall: The clock for `expires_at`.
     """
 
     def __init__(
@@ -74,15 +75,15 @@ class Renewing(Generic[T]):
         _all.add(self)
 
     def __call__(self) -> T:
-        """Return the value; raises what `steps` raises."""
+        """Return the value, or raise what `steps` raises."""
         return wait_for(self.steps())
 
     def known(self) -> T | None:
-        """Return the value if it was fetched, whether or not it has ended."""
+        """Return the value if it was fetched, even if it has expired."""
         return self._value
 
     def steps(self, patience: float = PATIENCE) -> Generator[Wait, Any, T]:
-        """Return the value; yield what to wait for while it is fetched, for `patience` seconds at most.
+        """Return the value. During a fetch, yield a `Wait` of at most `patience` seconds.
 
         Raises:
             CredentialsError: The source failed, or did not respond in time.
@@ -91,14 +92,14 @@ class Renewing(Generic[T]):
             return called
         with self._mutex:
             value, now = self._value, self._now()
-            serves = value is not None and value is not self._refused and now < self._ends_at - LAST_SECONDS
-            fetching = self._begin() if now >= self._renew_at or not serves else None
-        if serves or fetching is None:
+            is_usable = value is not None and value is not self._refused and now < self._ends_at - LAST_SECONDS
+            fetching = self._begin() if now >= self._renew_at or not is_usable else None
+        if is_usable or fetching is None:
             return cast("T", value)
         return (yield from self._waited(fetching, patience))
 
     def renewed(self, used: T, patience: float = PATIENCE) -> Generator[Wait, Any, T | None]:
-        """Return another value than `used`, which was refused; None where the source has no other."""
+        """Return a value other than `used`, which was refused, or None if the source has no other."""
         try:
             if not self._keeps and self._ends_at == inf:
                 value = self._called()
@@ -108,16 +109,16 @@ class Renewing(Generic[T]):
                     if self._value is used:
                         self._refused, fetching = used, self._begin()
                 value = cast("T", self._value) if fetching is None else (yield from self._waited(fetching, patience))
-        except HuaweiCloudError:  # the refusal says more
+        except HuaweiCloudError:  # the refusal is more useful
             return None
         return None if value == used else value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the source, and no value."""
+        """Pickle the source, without the value."""
         return partial(Renewing, keeps=self._keeps), (self._fetch, self._name)
 
     def _called_here(self) -> T | None:
-        """Call the source in this thread, if that is to be done."""
+        """Call the source in this thread if it has to be called, else return None."""
         if self._value is None:
             with self._first:
                 if self._value is None:
@@ -140,7 +141,7 @@ class Renewing(Generic[T]):
         return cast("T", fetched.value)
 
     def _begin(self) -> "Future[_Fetched]":
-        """Return the fetch that is under way, or begin one; one that does not end is left alone."""
+        """Return the running fetch, or start one; a fetch that hangs is abandoned."""
         if self._fetching is not None and self._now() - self._began_at < PATIENCE:
             return self._fetching
         begun: Future[_Fetched] = Future()
@@ -150,10 +151,10 @@ class Renewing(Generic[T]):
         run = copy_context().run
         try:
             threading.Thread(target=run, args=(self._run, begun), name="huaweicloud-auth", daemon=True).start()
-        except RuntimeError as error:  # at the end of the interpreter, for example
+        except RuntimeError as error:  # for example at interpreter shutdown
             begun.set_result(_Fetched(None, CredentialsError(f"the {self._name} cannot be fetched: {error}")))
             return begun
-        self._fetching, self._began_at = begun, self._now()  # it cannot have ended: that needs the mutex
+        self._fetching, self._began_at = begun, self._now()  # it cannot have finished: that takes the mutex
         return begun
 
     def _run(self, begun: "Future[_Fetched]") -> None:
@@ -161,8 +162,8 @@ class Renewing(Generic[T]):
         try:
             fetched = _Fetched(call_source(self._name, self._fetch), None)
             life = self._life(fetched.value)
-        except BaseException as error:  # noqa: BLE001  # whoever waits for it gets it
-            fetched = _Fetched(None, error.with_traceback(None))  # a traceback has variables, and those have secrets
+        except BaseException as error:  # noqa: BLE001  # raised again for each waiter
+            fetched = _Fetched(None, error.with_traceback(None))  # the locals in a traceback may be secret
         with self._mutex:
             self._fetching = None if self._fetching is begun else self._fetching
             self._refused = None
@@ -189,7 +190,7 @@ _all: Final[weakref.WeakSet[Renewing[Any]]] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    """Forget, in the child, what was under way in the parent: nobody ends it here."""
+    """Forget the parent's fetches, which never end in the child."""
     for each in list(_all):
         each._mutex, each._first, each._fetching = threading.Lock(), threading.RLock(), None  # noqa: SLF001  # ours
 

@@ -1,4 +1,4 @@
-"""An httpx request, signed in place."""
+"""Sign an httpx request in place."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -9,15 +9,15 @@ import httpx
 from . import signing
 from .credentials import Credentials
 
-#: With `X-Sdk-*`, all that is signed.
+#: The headers that are signed, besides `X-Sdk-*`.
 _SIGNED: Final = {"host", "content-type", "x-project-id", "x-domain-id", "x-security-token", "x-app-userid"}
 
 
 def sign(request: httpx.Request, credentials: Credentials, project_id: str | None, now: datetime) -> str:
-    """Sign `request` in place; what an earlier signature left on it is replaced.
+    """Sign `request` in place, replacing an earlier signature.
 
     Returns:
-        The canonical request, for those who have to find out why the signature is refused.
+        The canonical request, which helps to find out why a signature was refused.
     """
     date, headers, payload = _date(int(now.timestamp())), request.headers, body(request)
     values = _to_sign(headers, payload)
@@ -40,14 +40,14 @@ def sign(request: httpx.Request, credentials: Credentials, project_id: str | Non
 
 
 def body(request: httpx.Request) -> bytes | None:
-    """Return the body, or None for one that is streamed: it is not read into memory to be hashed."""
+    """Return the body, or None if it is streamed: it is not read into memory to be hashed."""
     try:
         return request.content
     except httpx.RequestNotRead:
         return None
 
 
-@lru_cache(maxsize=1)  # whoever signs often, signs often within the same second
+@lru_cache(maxsize=1)  # many requests may be signed within the same second
 def _date(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp, UTC).strftime(signing.DATE_FORMAT)
 
@@ -64,6 +64,6 @@ def _to_sign(headers: httpx.Headers, payload: bytes | None) -> dict[str, str]:
 
 @lru_cache(maxsize=256)  # the names are always the same few
 def _signed_name(raw_name: bytes) -> str | None:
-    """Return a header's name in lower case; None for one that is not signed: a proxy may rewrite it on the way."""
+    """Return a header's name in lower case, or None for one that is not signed, since proxies may rewrite it."""
     name = raw_name.decode("ascii").lower()
     return name if name in _SIGNED or (name.startswith("x-sdk-") and "_" not in name) else None

@@ -24,7 +24,7 @@ def canonical_request(
 
     Args:
         method: The HTTP method, in capitals.
-        target: Path and query as they stand on the wire, percent-encoded.
+        target: Path and query as sent, percent-encoded.
         headers: At least the signed headers, by lower-case name.
         signed_headers: Their names, lower case and sorted.
         payload_hash: `hash_hex` of the body, or `UNSIGNED_PAYLOAD`.
@@ -37,7 +37,7 @@ def canonical_request(
 
 def string_to_sign(canonical: str, date: str) -> str:
     """Return the string to sign; `date` is the value of `X-Sdk-Date`, UTC in `DATE_FORMAT`."""
-    # A header's bytes that are not UTF-8 are carried through `str` as surrogates.
+    # Bytes of a header that are not UTF-8 are represented as surrogates.
     return f"{ALGORITHM}\n{date}\n{hash_hex(canonical.encode('utf-8', 'surrogateescape'))}"
 
 
@@ -56,7 +56,7 @@ def hash_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-@lru_cache(maxsize=1024)  # who waits for a job signs its path many times
+@lru_cache(maxsize=1024)  # polling signs the same path many times
 def _canonical_path(path: str) -> str:
     encoded = "/".join(map(_reencoded, path.split("/")))
     return encoded if encoded.endswith("/") else encoded + "/"

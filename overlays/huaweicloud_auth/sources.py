@@ -1,7 +1,7 @@
-"""Where credentials, project ID and region come from when nobody passes them.
+"""Find credentials, project ID and region that are not passed as arguments.
 
-The environment of the official SDK, then that of Terraform, then the profile file of the official SDK. Each place is
-taken whole: a pair is never put together from two.
+The official SDK's environment variables come first, then Terraform's, then the official SDK's profile file. A key pair
+is never combined from two places.
 """
 
 import configparser
@@ -17,22 +17,22 @@ from .credentials import Credentials, CredentialsSource, Secret
 from .errors import ConfigurationError
 from .log import log
 
-_SHOWN = {"ak", "project_id", "region"}  # in the profile file; every other setting is taken for a secret
+_SHOWN = {"ak", "project_id", "region"}  # in the profile file; every other setting is treated as a secret
 _SDK = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 _TERRAFORM = ("HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN")
 
 
 @attrs.frozen
 class Place:
-    """What one place has.
+    """A place where settings may be found, and its settings.
 
     Attributes:
-        name: What the place is called.
-        credentials: A key pair, what fetches one, or another auth.
-        project_id: The project.
+        name: The name of the place, for messages.
+        credentials: A key pair, a callable that returns one, or an auth.
+        project_id: The project ID.
         region: The region.
-        note: Why there is no key.
-        is_sdks: Whether it is one of the official SDK's, which belong together.
+        note: Why it has no credentials.
+        is_sdks: Whether it is the official SDK's, so that the project ID and region of its profile file apply too.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Place:
 
 
 def places() -> Iterator[Place]:
-    """Yield the places, in order. Each is read only when its turn comes.
+    """Yield the places in order. Each is read only when it is reached.
 
     Raises:
-        ConfigurationError: A place has only one half of a pair; or the profile file cannot be read.
+        ConfigurationError: A place has only half of a key pair, or the profile file cannot be read.
     """
     yield Place("HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK", environment_credentials())
     yield terraform()
@@ -60,23 +60,23 @@ def find(several: Iterable[Place]) -> Place:
     """Return the first place that has credentials.
 
     Raises:
-        ConfigurationError: There is none; or what `places` raises.
+        ConfigurationError: No place has credentials. Errors of `places` are raised too.
     """
     looked_at = []
     for place in several:
         if place.credentials is not None:
             return place
         looked_at.append(f"{place.name} ({place.note})")
-    raise ConfigurationError(f"no credentials. Looked at: {'; '.join(looked_at)}")
+    raise ConfigurationError(f"no credentials found. Looked at: {'; '.join(looked_at)}")
 
 
 def variable(name: str) -> str | None:
-    """Return an environment variable; one that is empty counts as not set."""
+    """Return an environment variable, or None if it is unset or empty."""
     return os.environ.get(name) or None
 
 
 def secret_variable(name: str) -> Secret | None:
-    """Return an environment variable that holds a secret."""
+    """Return an environment variable as a `Secret`, or None if it is unset or empty."""
     return Secret(os.environ[name]) if variable(name) else None
 
 
@@ -84,7 +84,7 @@ def environment_credentials() -> Credentials | None:
     """Return the key pair of `HUAWEICLOUD_SDK_AK`, `_SK` and `_SECURITY_TOKEN`.
 
     Raises:
-        ConfigurationError: Only one half of the pair is set.
+        ConfigurationError: Only half of the pair is set.
     """
     return _of_environment(*_SDK)
 
@@ -93,7 +93,7 @@ def terraform() -> Place:
     """Return the key pair and the region that Terraform's provider reads from the environment.
 
     Raises:
-        ConfigurationError: Only one half of the pair is set.
+        ConfigurationError: Only half of the pair is set.
     """
     found = _of_environment(*_TERRAFORM)
     region = variable("HW_REGION_NAME") if found else None
@@ -105,7 +105,7 @@ def _of_environment(ak: str, sk: str, token: str) -> Credentials | None:
 
 
 class Profile(NamedTuple):
-    """Section `[basic]` of the profile file; `note` says why it holds nothing."""
+    """Section `[basic]` of the profile file; `note` says why it has no key pair."""
 
     path: Path
     settings: dict[str, str]
@@ -115,7 +115,7 @@ class Profile(NamedTuple):
         """Return the key pair `ak`, `sk` and `security_token`.
 
         Raises:
-            ConfigurationError: Only one half of the pair is there.
+            ConfigurationError: Only half of the pair is set.
         """
         ak, sk, token = (self.settings.get(name) for name in ("ak", "sk", "security_token"))
         if sk and os.name == "posix" and self.path.stat().st_mode & 0o077:
@@ -127,7 +127,7 @@ def profile() -> Profile:
     """Read the profile file: `HUAWEICLOUD_SDK_CREDENTIALS_FILE`, or `~/.huaweicloud/credentials`.
 
     Raises:
-        ConfigurationError: It cannot be read, or is no such file; or the environment names one that is not there.
+        ConfigurationError: It cannot be read or parsed, or the environment names a file that does not exist.
     """
     named = variable("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
     # Not Path.expanduser: it raises where there is no home directory.
@@ -138,10 +138,10 @@ def profile() -> Profile:
     except FileNotFoundError:
         if not named:
             return Profile(path, {}, "no such file")
-        failure = ConfigurationError(f"HUAWEICLOUD_SDK_CREDENTIALS_FILE names {path}, which is not there")
+        failure = ConfigurationError(f"HUAWEICLOUD_SDK_CREDENTIALS_FILE names {path}, which does not exist")
     except OSError as error:
         failure = ConfigurationError(f"cannot read {path}: {error.strerror}")
-    except (configparser.Error, UnicodeDecodeError):  # their messages show lines of the file
+    except (configparser.Error, UnicodeDecodeError):  # their messages quote lines of the file
         failure = ConfigurationError(
             f"{path} is not a profile file: it should have a section [basic] with ak=… and sk=…"
         )

@@ -1,4 +1,4 @@
-"""What is counted for an access key: the gateway locks it whatever the secret key was."""
+"""The counts of an access key: the gateway locks it whichever secret key was used."""
 
 import threading
 
@@ -7,7 +7,7 @@ import attrs
 
 @attrs.define(eq=False, repr=False)
 class Tally:
-    """Refusals in a row of one access key, with whatever secret key, and requests that may have been refused."""
+    """Refusals in a row of one access key, with any secret key, and requests that may have been refused."""
 
     count: int = 0
     shut_until: float = 0.0

@@ -1,4 +1,4 @@
-"""`TokenAuth`: requests with an IAM user token."""
+"""`TokenAuth`: send requests with an IAM user token."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,16 +15,18 @@ from .request import body
 
 
 class TokenAuth(SteppedAuth):
-    """Sends an IAM user token as `X-Auth-Token`. The token must have project scope; it is valid for 24 hours.
+    """An `httpx.Auth` that sends an IAM user token as `X-Auth-Token`.
+
+    The token must have project scope. It is valid for 24 hours.
 
     Args:
-        token: The token, or a callable that returns one. It is called before each request, and once more when the
-            gateway says that the token must be renewed (`APIGW.0307`); if it then returns another one, the request is
-            sent once more.
+        token: The token, or a callable that returns one. The callable runs before each request, and once more if the
+            gateway responds that the token must be renewed (`APIGW.0307`). If it then returns a different token, the
+            request is sent once more.
 
     Raises:
-        ConfigurationError: The token is no string, empty or not printable ASCII, or would go to another machine over
-            plain http.
+        ConfigurationError: The token is not a string of printable ASCII, is empty, or would be sent to another machine
+            over plain http.
         CredentialsError: The callable failed. The request was not sent.
     """
 
@@ -39,7 +41,7 @@ class TokenAuth(SteppedAuth):
             validation.function("token", token, "a string or a function that returns one")
             self._token = Renewing(partial(_checked, token), "token", keeps=False)
         else:
-            token = type(token)  # it may be one in bytes, which a traceback with locals would show
+            token = type(token)  # it may be a token in bytes, which a traceback with locals would show
             raise ConfigurationError(f"token must be a string or a function that returns one, not {token}")
 
     def _steps(self, request: httpx.Request) -> Steps:
@@ -55,7 +57,7 @@ class TokenAuth(SteppedAuth):
         if not gateway.is_error(response, "0307") or body(request) is None:
             return
         if (other := (yield from self._token.renewed(token, patience))) is not None:
-            log.warning("The token had to be renewed: sent again with another one")
+            log.warning("The token had to be renewed: sending the request again with a new one")
             request.headers["X-Auth-Token"] = other
             yield request
 
@@ -67,5 +69,5 @@ def _checked(source: Callable[[], str]) -> Secret:
         validation.header_value("the token from the callable", token)
         return token
     kind = type(token)
-    del token  # a token in bytes, for one: a traceback with locals would show it
+    del token  # it may be a token in bytes, which a traceback with locals would show
     raise ConfigurationError(f"the token callable returned {kind}, not a string")

@@ -1,4 +1,4 @@
-"""What goes into a URL or a header is validated here, before anything is signed or sent."""
+"""Validate what goes into a URL or a header, before anything is signed or sent."""
 
 import ipaddress
 import re
@@ -13,62 +13,62 @@ from .errors import ConfigurationError, printable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,1000}")  # of a URL beyond 65,536 characters, httpx makes no request
+_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,1000}")  # httpx rejects URLs of more than 65,536 characters
 _HEADER_VALUE: Final = re.compile(r"[ -~]+")
 
-#: The names that a resolver takes, and addresses. Compiled when it is needed: with a region it is not.
+#: Host names and IP addresses. Compiled on first use: with a region it is not needed.
 _HOST: Final = rb"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:]*:[0-9a-f:.]+"
 _MAX_REGION: Final = 50
 _REGION: Final = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 
 
 def path_id(name: str, value: str) -> str:
-    """Return `value` if it is one segment of a path that means itself, on the wire and when it is signed.
+    """Return `value` if it can be one segment of a path without encoding: it is sent and signed as it is.
 
     Raises:
-        ConfigurationError: It is empty, `.` or `..`, too long, or has a character that a URL would have to encode.
+        ConfigurationError: It is empty, `.`, `..` or too long, or has a character that would have to be encoded.
     """
     if not isinstance(value, str) or not _ID.fullmatch(value) or value in {".", ".."}:
         raise ConfigurationError(
-            f"{name} must be letters, digits and any of . _ ~ -, up to 1,000 of them (and not '.' or '..'), not "
+            f"{name} must be 1 to 1,000 letters, digits, or any of . _ ~ - (but not '.' or '..'), not "
             f"{printable(repr(value), 80)}"
         )
     return value
 
 
 def header_value(name: str, value: str) -> str:
-    """Return `value` if it can be a header's value. The error does not show it: it may be a secret.
+    """Return `value` if it can be a header's value. The error does not show it, since it may be a secret.
 
     Raises:
-        ConfigurationError: It is empty, or holds something other than printable ASCII.
+        ConfigurationError: It is empty, has spaces around it, or has a character that is not printable ASCII.
     """
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value) or value != value.strip():
         raise ConfigurationError(
-            f"{name} must be printable ASCII, not empty, without line breaks and without spaces around it"
+            f"{name} must be printable ASCII, not empty, without line breaks and without surrounding spaces"
         )
     return value
 
 
 def is_unicode(text: str) -> bool:
-    """Tell whether `text` can be sent: without the surrogates that stand for bytes that are not UTF-8."""
+    """Return whether `text` can be encoded: it has no surrogates, which represent bytes that are not UTF-8."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def function(name: str, value: Function, expected: str = "a function") -> Function:
-    """Return `value` if it can be called and does its work then.
+    """Return `value` if it is a callable that is not async.
 
     Raises:
-        ConfigurationError: It cannot be called, or is a coroutine function, which nobody would await.
+        ConfigurationError: It is not callable, or is a coroutine function, which would never be awaited.
     """
-    call = getattr(type(value), "__call__", None)  # noqa: B004  # of an object that is no function
+    call = getattr(type(value), "__call__", None)  # noqa: B004  # for objects that are not functions
     if not callable(value) or iscoroutinefunction(value) or iscoroutinefunction(call):
-        raise ConfigurationError(f"{name} must be {expected}, and not an async one; this is {type(value)}")
+        raise ConfigurationError(f"{name} must be {expected}, and not an async one; got {type(value)}")
     return value
 
 
 @lru_cache
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine: a loopback address, or exactly `localhost`."""
+    """Return whether `host` is this machine: a loopback address, or exactly `localhost`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -76,20 +76,22 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_plain_http(request: httpx.Request) -> None:
-    """Let no credentials go to another machine over plain http.
+    """Refuse to send credentials to another machine over plain http.
 
     Raises:
-        ConfigurationError: They would.
+        ConfigurationError: The request would do that.
     """
     if request.url.scheme != "https" and not is_loopback(request.url.host):
-        raise ConfigurationError(f"{request.url.host}: plain http would show the credentials to the network; use https")
+        raise ConfigurationError(
+            f"{request.url.host}: plain http would expose the credentials to the network; use https"
+        )
 
 
 def region(value: str) -> str:
-    """Return `value` if it can be a region's ID, such as `cn-north-4`: it becomes a part of a host's name.
+    """Return `value` if it is a well-formed region ID, such as `cn-north-4`: it becomes part of a host name.
 
     Raises:
-        ConfigurationError: It cannot.
+        ConfigurationError: It is not.
     """
     if not isinstance(value, str) or len(value) > _MAX_REGION or not _REGION.fullmatch(value):
         raise ConfigurationError(f"a region looks like cn-north-4, not {printable(repr(value), 60)}")
@@ -97,7 +99,7 @@ def region(value: str) -> str:
 
 
 def endpoint(url: str, name: str = "endpoint") -> str:
-    """Return `url` as scheme, host and port, if it is a place that credentials may be sent to.
+    """Return the scheme, host and port of `url`, if credentials may be sent there.
 
     Raises:
         ConfigurationError: It is not `https://host[:port]`, or plain http to a host that is not loopback.
@@ -112,7 +114,7 @@ def endpoint(url: str, name: str = "endpoint") -> str:
         raise ConfigurationError(f"{name} must be a scheme, a host and a port only: no user, path, query or fragment")
     if parts.scheme == "http" and not is_loopback(parts.host):
         raise ConfigurationError(
-            f"{name}: plain http would show the credentials to the network; use https://{parts.host} "
+            f"{name}: plain http would expose the credentials to the network; use https://{parts.host} "
             "(http is accepted for localhost and loopback addresses only)"
         )
     return f"{parts.scheme}://{parts.netloc.decode('ascii')}"

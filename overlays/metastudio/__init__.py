@@ -1,6 +1,6 @@
-"""Query Huawei Cloud MetaStudio's short jobs, with requests signed by AK/SK.
+"""A client for Huawei Cloud MetaStudio's short jobs, with requests signed by AK/SK.
 
-PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
+PYTEST_DONT_REWRITE: the distribution includes a pytest plugin, so this package may be imported before pytest.
 """
 
 from huaweicloud_auth import AkSkAuth, Credentials, IamTokenAuth, TokenAuth, assume_agency, ecs_agency

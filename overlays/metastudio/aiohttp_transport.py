@@ -1,6 +1,6 @@
-"""`AiohttpTransport`: aiohttp beneath httpx, for many requests in flight. Needs the extra `aiohttp`.
+"""`AiohttpTransport`: run httpx on aiohttp, for many requests in flight. Requires the extra `aiohttp`.
 
-It takes about half of the CPU time of our own connections upon httpx; see docs/speed.md.
+It takes about half the CPU time of the default transport; see docs/speed.md.
 """
 
 import ssl
@@ -17,12 +17,12 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError('AiohttpTransport needs an extra: pip install "metastudio[aiohttp]"') from error
 
-from yarl import URL  # aiohttp's own
+from yarl import URL  # a dependency of aiohttp
 
 from . import validation
 from .connecting import checked_verify, context
 
-# The first that fits.
+# The first match counts.
 _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
     (TimeoutError, httpx.ReadTimeout),
@@ -33,35 +33,35 @@ _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] =
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """Sends httpx's requests with aiohttp: `AsyncMetaStudio(transport=AiohttpTransport())`.
+    """An httpx transport that sends requests with aiohttp: `AsyncMetaStudio(transport=AiohttpTransport())`.
 
-    It follows no redirects, keeps no cookies, uses no proxy, and sends no request twice.
+    It follows no redirects, keeps no cookies, uses no proxy, and never sends a request twice.
 
     Args:
         verify: As in httpx.
-        limit: The number of connections.
+        limit: The maximum number of connections.
 
     Raises:
-        ConfigurationError: An argument is malformed, or the environment names authorities that cannot be read.
+        ConfigurationError: An argument is malformed, or the environment names CA certificates that cannot be read.
     """
 
     def __init__(self, *, verify: ssl.SSLContext | bool = True, limit: int = 100) -> None:
         self._ssl = context(verify) if verify is True else checked_verify(verify)
         self._limit = validation.count("limit", limit, 1)
-        self._session: aiohttp.ClientSession | None = None  # made on the event loop that it belongs to
+        self._session: aiohttp.ClientSession | None = None  # created on the event loop that uses it
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`; raises httpx's errors."""
+        """Send `request`, and raise httpx's errors."""
         session = self._session = self._session or self._new_session()
         limits = request.extensions.get("timeout", {})
         content = await request.aread() or None
         try:
-            answer = await session.request(
+            response = await session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
                 data=content,
                 chunked=True if content and "Transfer-Encoding" in request.headers else None,
-                skip_auto_headers=None if request.method == "GET" else ("Content-Type",),  # else added late, to a POST
+                skip_auto_headers=None if request.method == "GET" else ("Content-Type",),  # else added late
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     connect=limits.get("pool"), sock_connect=limits.get("connect"), sock_read=limits.get("read")
@@ -70,9 +70,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             )
         except (TimeoutError, aiohttp.ClientError) as error:
             raise _translated(error) from error
-        reason = (answer.reason or "").encode(errors="surrogateescape")
+        reason = (response.reason or "").encode(errors="surrogateescape")
         extensions = {"http_version": b"HTTP/1.1", "reason_phrase": reason}
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer), extensions=extensions)
+        return httpx.Response(
+            response.status, headers=response.raw_headers, stream=_Body(response), extensions=extensions
+        )
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -90,11 +92,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
 
 class _Request(aiohttp.ClientRequest):
-    before_sending: Callable[[], object] | None = None  # as the auth has it
+    before_sending: Callable[[], object] | None = None  # set by the auth
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Asks, when a request has its connection, whether it may still be sent."""
+    """Calls `before_sending`, which may raise, as soon as a request has its connection."""
 
     async def connect(
         self,
@@ -113,7 +115,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a response; its connection is free again at its end, and closed where it is left before."""
+    """The body of a response. Its connection is reused after the last byte, and closed if reading stops earlier."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
@@ -132,19 +134,19 @@ class _Body(httpx.AsyncByteStream):
 async def _send_as_given(
     given: httpx.Request, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Send the headers of `given` and no others, and send them once."""
+    """Send exactly the headers of `given`, and send them only once."""
     try:
-        headers = [(name.decode("ascii"), value.decode()) for name, value in given.headers.raw]  # it encodes them so
+        headers = [(name.decode("ascii"), value.decode()) for name, value in given.headers.raw]  # aiohttp's encoding
     except UnicodeDecodeError:
-        raise httpx.LocalProtocolError("aiohttp can send a header as UTF-8 only, which one of these is not") from None
-    request.headers.clear()  # of aiohttp's own; to tell it beforehand which it is not to add takes longer
+        raise httpx.LocalProtocolError("aiohttp sends headers as UTF-8, and one of these is not UTF-8") from None
+    request.headers.clear()  # aiohttp's own; excluding them takes longer
     request.headers.extend(headers)
     if isinstance(request, _Request):
         request.before_sending = given.extensions.get("before_sending")
     try:
         return await send(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        # These would make aiohttp send the request again; what it does not know, it leaves alone.
+        # aiohttp would send the request again after these errors, but does not know httpx's.
         raise _translated(error) from error
 
 
@@ -154,12 +156,12 @@ def _translated(error: Exception) -> httpx.TransportError:
 
 
 def _text(error: Exception) -> str:
-    # aiohttp's own words show its objects, and call what it cannot read 400, as if the answer had that status.
+    # aiohttp's messages show its objects, and call a malformed response 400, as if that were its status.
     match error:
         case aiohttp.ServerDisconnectedError():
-            return "The server closed the connection before it had answered"
+            return "The server closed the connection without sending a response"
         case aiohttp.ClientPayloadError():
-            return "The body of the answer is incomplete or malformed"
+            return "The body of the response is incomplete or malformed"
         case aiohttp.ClientResponseError():
             return error.message
     return str(error)

@@ -1,4 +1,4 @@
-"""The steps from a recording to its verdict: decisions only. `short_jobs` runs them, once for each loop."""
+"""The steps from a recording to its verdict, without I/O: `ShortJobs` and `AsyncShortJobs` perform them."""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -22,25 +22,25 @@ from .upload_body import Body, OnProgress
 
 T = TypeVar("T")
 
-#: A job stays in these until it is committed.
+#: The states of a job that is not committed yet.
 NOT_COMMITTED: Final = (JobState.CREATING, JobState.UPLOADING)
-#: How often a commit whose response was lost is repeated.
+#: The maximum number of attempts to commit, if responses are lost.
 _COMMITS: Final = 3
 
 
 class Step(NamedTuple):
-    """A method of `ShortJobs` or `AsyncShortJobs`, and what it is called with."""
+    """A method of `ShortJobs` or `AsyncShortJobs`, and its arguments."""
 
     method: str
     arguments: dict[str, Any]
 
 
-#: Yields steps, and is sent what each returns or raises.
+#: Yields steps, and is sent what each returns, or thrown what it raises.
 Steps: TypeAlias = Generator[Step, Any, T]
 
 
 class _Sent:
-    """Knows whether an attempt before the last one sent the recording whole."""
+    """Tracks whether an attempt before the last one sent the whole recording."""
 
     def __init__(self, on_progress: OnProgress | None) -> None:
         self.earlier = self._whole = False
@@ -78,18 +78,18 @@ def assessing(
 
 
 def _uploading(created: CreatedShortJob, body: Body, sent: _Sent) -> Steps[bool]:
-    """Upload the recording; return whether it is there, and not for a new job to upload."""
+    """Upload the recording; return whether that is done. If not, the URL has expired, and a new job is needed."""
     try:
         yield _upload(created, body, sent)
     except UploadError as error:
         if not error.is_expired:
             raise
-        return sent.earlier  # it may be that upload for which the URL is used up
+        return sent.earlier  # an earlier attempt may have succeeded, and used up the URL
     return True
 
 
 def finishing(job_id: str, app_user_id: str | None, timeout: float, on_update: OnUpdate | None) -> Steps[ShortJob]:
-    """Go on after the upload: commit if that is still to do, then wait."""
+    """Continue after the upload: commit the job if it is not committed yet, then wait."""
     with _at("commit", job_id):
         job: ShortJob = yield Step("show", {"job_id": job_id, "app_user_id": app_user_id})
     if job.state in NOT_COMMITTED:
@@ -98,7 +98,7 @@ def finishing(job_id: str, app_user_id: str | None, timeout: float, on_update: O
 
 
 def committing(job_id: str, app_user_id: str | None) -> Steps[None]:
-    """Commit a job; where the response was lost, look first whether it had arrived."""
+    """Commit a job; if the response is lost, query the job before a retry."""
     arguments = {"job_id": job_id, "app_user_id": app_user_id}
     for made in range(1, _COMMITS + 1):
         try:
@@ -137,7 +137,7 @@ def _upload(created: CreatedShortJob, body: Body, sent: _Sent) -> Step:
 
 @contextmanager
 def _at(step: str, job_id: str) -> Iterator[None]:
-    """Say at which step an error ended the assessment, except where it is the job's own end."""
+    """Raise errors as `AssessmentInterrupted` with the step, except `ShortJobFailed` and `WaitTimeout`."""
     try:
         yield
     except (ShortJobFailed, WaitTimeout):

@@ -1,4 +1,4 @@
-"""`AsyncShortJobs`: as `ShortJobs`, with `await`; and `wait_many`."""
+"""`AsyncShortJobs`: the async version of `ShortJobs`, with `wait_many`."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable
@@ -30,7 +30,7 @@ from .upload_body import Body, File, OnProgress, Source
 
 
 class AsyncShortJobs(Operations):
-    """The short jobs of one project; `studio.short_jobs`. Each method is that of `ShortJobs`, with `await`."""
+    """The short jobs of one project, `studio.short_jobs`: the async version of `ShortJobs`."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class AsyncShortJobs(Operations):
         return await self._create(body, self._user(app_user_id), call)
 
     async def upload(self, url: str, file: Source, *, on_progress: OnProgress | None = None) -> None:
-        """Upload a file as it is; see `ShortJobs.upload`."""
+        """Upload a file unchanged; see `ShortJobs.upload`."""
         url = Secret(url)  # first, for tracebacks with locals
         await self._upload(url, File(file), on_progress)
 
@@ -70,7 +70,7 @@ class AsyncShortJobs(Operations):
         await operations.run_async(on(self), committing(validation.path_id("job_id", job_id), self._user(app_user_id)))
 
     async def limits(self) -> RecordingLimits:
-        """Return the shortest and the longest recording that may be assessed, in seconds."""
+        """Return the minimum and maximum length of a recording, in seconds."""
         found = await self._caller.run(show_tenant_duration_cfg.asyncio, TenantDurationCfg, self._caller.new())
         return operations.recording_limits(found)
 
@@ -79,12 +79,12 @@ class AsyncShortJobs(Operations):
         recording: Recording,
         *,
         language: str = "CN",
-        timeout: float,  # noqa: ASYNC109  # the last response must survive it: asyncio.timeout would lose it
+        timeout: float,  # noqa: ASYNC109  # asyncio.timeout would lose the last response
         app_user_id: str | None = None,
         on_update: OnUpdate | None = None,
         on_progress: OnProgress | None = None,
     ) -> ShortJob:
-        """Take a recording to its verdict; see `ShortJobs.assess`."""
+        """Assess a recording; see `ShortJobs.assess`."""
         goal = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update)
         user, body = self._user(app_user_id), operations.warn(await asyncio.to_thread(prepare, recording))
         body.check_length(await self._recording_limits())
@@ -99,7 +99,7 @@ class AsyncShortJobs(Operations):
         app_user_id: str | None = None,
         on_update: OnUpdate | None = None,
     ) -> ShortJob:
-        """Go on with a job whose recording was uploaded; see `ShortJobs.finish`."""
+        """Continue a job whose recording was uploaded; see `ShortJobs.finish`."""
         goal, user = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update), self._user(app_user_id)
         steps = finishing(validation.path_id("job_id", job_id), user, goal.timeout, on_update)
         return await operations.run_async(on(self), steps)
@@ -124,7 +124,7 @@ class AsyncShortJobs(Operations):
             if job is not None and wait.take(job):
                 return job
             await self._pause(wait.delay())
-        raise wait.timed_out()  # the sleep took longer than it should have
+        raise wait.timed_out()  # the sleep took longer than requested
 
     async def wait_many(
         self,
@@ -138,18 +138,18 @@ class AsyncShortJobs(Operations):
         success: Collection[str] = SUCCESS_STATES,
         failure: Collection[str] = FAILURE_STATES,
     ) -> AsyncGenerator[Outcome, None]:
-        """Wait for many short jobs; yield the outcome of each, as it comes.
+        """Wait for many short jobs, and yield the outcome of each as soon as it is known.
 
-        One job's failure does not touch the others. A refusal of the key, the token or the permission ends it for all:
-        it is raised, and what was not yielded by then is unfinished.
+        A job that fails does not affect the others. A refusal of the key, the token or the permission ends the wait
+        for all: it is raised, and the jobs that were not yielded by then are unfinished.
 
         Args:
             job_ids: The jobs' IDs.
             timeout: Seconds for all of them.
-            rate: Requests a second for all of them together, instead of the client's pace, which all waits share.
+            rate: Requests per second for all of them. Defaults to the client's pace, which all its waits share.
             app_user_id: Sent as `X-App-UserId`, instead of the client's.
-            max_in_flight: How many requests may be under way at the same time.
-            on_update: Called with a job whenever a response differs from its last one.
+            max_in_flight: How many requests may be in flight at the same time.
+            on_update: Called with a job whenever its response has changed.
             success: As for `wait`.
             failure: As for `wait`.
 
@@ -165,7 +165,7 @@ class AsyncShortJobs(Operations):
                 yield outcome
 
     async def _poll(self, app_user_id: str | None, wait: Wait) -> ShortJob:
-        # No retries below this: a poll that fails goes back into the queue, and keeps to the pace.
+        # No retries here: a failed poll goes back into the queue, and follows the pace.
         return await self._show(wait.job_id, app_user_id, self._caller.within(wait.seconds_left(), max_retries=0))
 
     async def _show(self, job_id: str, app_user_id: str | None, call: Call) -> ShortJob:

@@ -1,7 +1,7 @@
-"""The connections of `AsyncMetaStudio`: each request in flight has an httpx transport to itself.
+"""The default transport of `AsyncMetaStudio`: each request in flight has an httpx transport of its own.
 
-httpcore's pool loses places for good when calls are cancelled while it is full (encode/httpcore issue 1093). A pool of
-one connection, which is thrown away when something failed on it, has none to lose.
+httpcore's pool loses slots for good when calls are cancelled while it is full (encode/httpcore issue 1093). A pool of
+one connection, which is discarded after a failure, has none to lose.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _ONE: Final = httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE_SECONDS
 
 
 class AsyncioTransport(httpx.AsyncBaseTransport):
-    """Up to a hundred connections.
+    """A transport with up to a hundred connections.
 
     Args:
         verify: As in httpx.
@@ -29,42 +29,42 @@ class AsyncioTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, verify: ssl.SSLContext | bool, proxy: httpx.Proxy | str | None = None) -> None:
         self._ssl, self._proxy = httpx.create_ssl_context(verify), proxy
-        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._closed = False
-        self._idle: deque[tuple[httpx.AsyncHTTPTransport, float]] = deque()  # with the time since when
-        self._idle.append((self._new(), 0.0))  # what cannot be used is found out here
+        self._idle: deque[tuple[httpx.AsyncHTTPTransport, float]] = deque()  # with the time when it became idle
+        self._idle.append((self._new(), 0.0))  # raises here if the settings cannot be used
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`; raises httpx's errors."""
-        await self._wait_for_a_place(request.extensions.get("timeout", {}).get("pool"))
+        """Send `request`, and raise httpx's errors."""
+        await self._acquire_slot(request.extensions.get("timeout", {}).get("pool"))
         connection = self._idle.pop()[0] if self._idle else self._new()
         try:
             response = await connection.handle_async_request(request)
-        except BaseException:  # a request that was cancelled may leave it open
+        except BaseException:  # a cancelled request may leave the connection open
             await self.give_back(connection, is_clean=False)
             raise
         response.stream = _Stream(self, connection, cast("httpx.AsyncByteStream", response.stream))
         return response
 
     async def give_back(self, connection: httpx.AsyncHTTPTransport, *, is_clean: bool) -> None:
-        """Take a connection that is no longer in use; one that is not clean is closed."""
-        self._places.release()
+        """Take back a connection that is no longer in use; close it unless it is clean."""
+        self._slots.release()
         if self._closed or not is_clean:
             await connection.aclose()
             return
         self._idle.append((connection, _now()))
-        # The last one used is the first to be used again: the others are closed one by one, as the load falls.
+        # The connection used last is reused first, so that the others are closed one by one as the load falls.
         if _now() - self._idle[0][1] > KEEPALIVE_SECONDS:
             await self._idle.popleft()[0].aclose()
 
     async def aclose(self) -> None:
-        """Close the connections; one that is in use, as soon as it no longer is."""
+        """Close the connections; those in use are closed when they are given back."""
         self._closed = True
         try:
             while self._idle:
                 await self._idle.pop()[0].aclose()
         finally:
-            if self._idle:  # cancelled: httpx does not ask again
+            if self._idle:  # cancelled: httpx does not call this again
                 await self.aclose()
 
     def _new(self) -> httpx.AsyncHTTPTransport:
@@ -72,16 +72,16 @@ class AsyncioTransport(httpx.AsyncBaseTransport):
         made._pool._network_backend = _Backend()  # noqa: SLF001  # httpx has no argument for it
         return made
 
-    async def _wait_for_a_place(self, seconds: float | None) -> None:
+    async def _acquire_slot(self, seconds: float | None) -> None:
         try:
-            async with asyncio.timeout(seconds if self._places.locked() else None):  # no timer where one is free
-                await self._places.acquire()
+            async with asyncio.timeout(seconds if self._slots.locked() else None):  # no timer if one is free
+                await self._slots.acquire()
         except TimeoutError:
-            raise httpx.PoolTimeout(f"all of {MAX_CONNECTIONS} connections are in use") from None
+            raise httpx.PoolTimeout(f"all {MAX_CONNECTIONS} connections are in use") from None
 
 
 class _Backend(httpcore.AnyIOBackend):
-    """Leaves no socket open when a TLS handshake is cancelled: httpcore closes it after errors only."""
+    """Closes the socket when a TLS handshake is cancelled; httpcore closes it only after errors."""
 
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         stream = await super().connect_tcp(*args, **kwargs)

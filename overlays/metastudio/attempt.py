@@ -1,4 +1,4 @@
-"""One attempt of a call, and the call: how many attempts it has, and until when."""
+"""A call, which limits the number and the time of its attempts, and one attempt of it."""
 
 import random as random_numbers
 from collections.abc import Awaitable, Callable
@@ -16,22 +16,22 @@ from .retries import MAX_RETRY_AFTER, backoff, may_repeat, retry_after
 
 T = TypeVar("T")
 
-#: Says what is wrong with a result of the right type.
+#: Returns what is wrong with a result of the right type, or None.
 Wrong: TypeAlias = Callable[[T], str | None] | None
 
-_MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)  # what generated code raises
+_MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError)  # what generated code raises on a wrong shape
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
 class Call:
-    """A call: asked after each failed attempt how long to wait before the next one.
+    """The limits and the state of a call, which decide whether and when a failed attempt is retried.
 
     Attributes:
         max_retries: How many attempts may follow the first.
-        total_timeout: Seconds for all of them.
-        repeatable: Whether a POST may be executed twice; any other method may.
-        pace: It is told how each attempt ended, and repeats keep to it.
-        made: How many attempts have failed.
+        total_timeout: Seconds for all attempts.
+        repeatable: Whether a POST may be executed twice. Any other method may.
+        pace: Receives the result of each attempt, and schedules the retries.
+        made: The number of failed attempts.
     """
 
     max_retries: int
@@ -48,17 +48,17 @@ class Call:
         self._started = self._sent = self.clock()
 
     def turn(self) -> float:
-        """Take a place in the pace, if there is one; return the seconds until it. The deadline counts from then."""
+        """Reserve a slot of the pace, if there is one; return the seconds until it. The deadline counts from then."""
         pause = self.pace.go(self.clock()) if self.pace else 0.0
         self._started += pause
         return pause
 
     def seconds_left(self) -> float:
-        """Return what is left of `total_timeout`."""
+        """Return the seconds left of `total_timeout`."""
         return self._started + self.total_timeout - self.clock()
 
     def limits(self, timeout: httpx.Timeout) -> dict[str, Any]:
-        """Return what httpx is told of the next attempt: no phase of it takes longer than what is left for the call."""
+        """Return httpx's options for the next attempt: no phase takes longer than the time left for the call."""
         left, self._sent = max(self.seconds_left(), 0.001), self.clock()
         phases = {phase: left if limit is None else min(limit, left) for phase, limit in timeout.as_dict().items()}
         extensions = {"attempt": self.made + 1, "seconds_left": self.seconds_left}
@@ -68,27 +68,27 @@ class Call:
         """Return the seconds to wait before the next attempt.
 
         Raises:
-            MetaStudioError: `error` itself, if no other attempt follows.
+            MetaStudioError: `error` itself, if there is no further attempt.
         """
         self.made += 1
         if self.pace and isinstance(error, RateLimitError):
             self.pace.throttled(self._sent, self.clock(), retry_after(error))
         if self.made > self.max_retries or not may_repeat(error, idempotent=self.repeatable or method != "post"):
             raise error
-        asked = retry_after(error)
-        delay = backoff(self.made, self.random()) if asked is None else asked
+        requested = retry_after(error)
+        delay = backoff(self.made, self.random()) if requested is None else requested
         if delay > MAX_RETRY_AFTER or delay >= self.seconds_left():
             raise error
         if self.pace:
             delay = max(delay, self.pace.go(self.clock()))
-        log.warning("Attempt %d failed, the next one follows in %.2f s: %s", self.made, delay, error)
+        log.warning("Attempt %d failed, retrying in %.2f s: %s", self.made, delay, error)
         return delay
 
 
 class Attempt:
-    """The client that a generated function gets for one attempt: it adds the call's limits to the request.
+    """The client that is passed to a generated function for one attempt; it adds the call's limits to the request.
 
-    As a context manager it keeps what generated code raises on a wrong shape, for `outcome`.
+    As a context manager, it keeps the error that generated code raises on a wrong shape, for `outcome`.
     """
 
     def __init__(self, http: httpx.Client | httpx.AsyncClient, call: Call) -> None:
@@ -97,10 +97,10 @@ class Attempt:
         self._misshapen: BaseException | None = None
         self.method = ""
         self.result: object = None
-        self.client = cast("Client", self)  # it has all that generated functions use
+        self.client = cast("Client", self)  # it has everything that generated functions use
 
     def get_httpx_client(self) -> Self:
-        """Return what generated functions send with."""
+        """Return the client that generated functions send with."""
         return self
 
     get_async_httpx_client = get_httpx_client
@@ -129,7 +129,7 @@ class Attempt:
         return True
 
     def outcome(self, returns: type[T], wrong: Wrong[T]) -> T:
-        """Return the result, if it is a `returns`; where the contract promises no content (`NoneType`), return None."""
+        """Return the result if it is a `returns`, or None if the contract promises no content (`NoneType`)."""
         if returns is type(None):
             return None
         if isinstance(self.result, returns):
@@ -137,5 +137,5 @@ class Attempt:
             if reason is None:
                 return self.result
         else:
-            reason = "the response does not have the shape of the contract"
+            reason = "the response does not match the contract"
         raise validation_error(cast("httpx.Response", self._response), reason) from self._misshapen

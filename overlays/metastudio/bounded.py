@@ -1,4 +1,4 @@
-"""Transports whose responses have an end: at the call's deadline, and at 8 MB, as sent or decoded."""
+"""Transports that limit a response to the call's deadline and to 8 MB, encoded and decoded."""
 
 import os
 import zlib
@@ -9,24 +9,24 @@ import httpx
 
 from . import deadline
 
-#: A job is a kilobyte.
+#: A job takes about a kilobyte.
 MAX_BYTES: Final = 8 * 1024 * 1024
 
 _ENCODINGS: Final = {"gzip", "x-gzip", "deflate"}
 
 
 class Bounded(httpx.BaseTransport):
-    """A transport for threads. A forked process gets a new one: the connections are its parent's.
+    """A sync transport. A forked process creates a new one, since the connections belong to its parent.
 
     Args:
-        new: Makes the transport beneath.
+        new: Creates the underlying transport.
     """
 
     def __init__(self, new: Callable[[], httpx.BaseTransport]) -> None:
         self._new, self._transport, self._process = new, new(), os.getpid()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`; raises httpx's errors, also while the body is read."""
+        """Send `request`, and raise httpx's errors, also while the body is read."""
         if self._process != os.getpid():
             self._transport, self._process = self._new(), os.getpid()
         deadline.limit(request)
@@ -38,13 +38,13 @@ class Bounded(httpx.BaseTransport):
 
 
 class AsyncBounded(httpx.AsyncBaseTransport):
-    """A transport for asyncio."""
+    """An async transport."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`; raises httpx's errors, also while the body is read."""
+        """Send `request`, and raise httpx's errors, also while the body is read."""
         return _bounded(request, await self._transport.handle_async_request(request))
 
     async def aclose(self) -> None:
@@ -61,13 +61,13 @@ def _bounded(request: httpx.Request, response: httpx.Response) -> httpx.Response
 
 
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body, decoded: httpx would decode any number of layers, each without a limit."""
+    """A body that is decoded here: httpx would decode any number of layers, without a limit."""
 
     def __init__(
         self, request: httpx.Request, stream: httpx.SyncByteStream | httpx.AsyncByteStream, encoding: str
     ) -> None:
         self._request, self._stream, self._encoding = request, stream, encoding
-        self._decoder = zlib.decompressobj(47) if encoding in _ENCODINGS else None  # 47: gzip or zlib, as it comes
+        self._decoder = zlib.decompressobj(47) if encoding in _ENCODINGS else None  # 47: detects gzip or zlib
         self._sent = self._decoded = 0
 
     def __iter__(self) -> Iterator[bytes]:
@@ -93,7 +93,7 @@ class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
         if self._encoding == "identity":
             return part
         if self._decoder is None:
-            raise httpx.DecodingError(f"the response is encoded as {self._encoding!r}, which was not asked for")
+            raise httpx.DecodingError(f"the response is encoded as {self._encoding!r}, which was not requested")
         try:
             return self._decoder.decompress(part, MAX_BYTES - self._decoded + 1)
         except zlib.error as error:

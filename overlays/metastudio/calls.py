@@ -1,4 +1,4 @@
-"""The calls of a client, run to their end, for both loops."""
+"""Run the calls of a client with their retries, sync and async."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @attrs.define(eq=False, repr=False)
 class _Caller:
-    """The limits of a client's calls; see `Call`."""
+    """The default limits of a client's calls; see `Call`."""
 
     max_retries: int
     total_timeout: float
@@ -36,7 +36,7 @@ class _Caller:
         repeatable: bool = False,
         pace: Pace | None = None,
     ) -> Call:
-        """Return a new call, with the client's limits where no others are given."""
+        """Return a new call. Limits that are not given are the client's."""
         retries = self.max_retries if max_retries is None else validation.count("max_retries", max_retries)
         total = self.total_timeout if total_timeout is None else validation.number("total_timeout", total_timeout)
         return Call(max_retries=retries, total_timeout=total, clock=self.clock, repeatable=repeatable, pace=pace)
@@ -55,13 +55,13 @@ class Caller(_Caller):
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, operation: Callable[..., object], returns: type[T], call: Call, wrong: Wrong[T] = None) -> T:
-        """Run `operation` until it returns a `returns`, or until `call` has no attempt left.
+        """Run `operation` until it returns a `returns`, or until `call` has no attempts left.
 
         Args:
-            operation: A generated function whose arguments are given, but for the project's ID and the client.
-            returns: What the contract promises; `NoneType` where it promises no content.
-            call: Its limits.
-            wrong: What else to validate.
+            operation: A generated function with its arguments, except the project ID and the client.
+            returns: The type that the contract promises, or `NoneType` if it promises no content.
+            call: The limits of the call.
+            wrong: Validates the result further.
         """
         project = self.project
         if not isinstance(project, str):
@@ -81,7 +81,7 @@ class Caller(_Caller):
 
 @attrs.define(eq=False, repr=False)
 class AsyncCaller(_Caller):
-    """Runs the calls of `AsyncMetaStudio`. Time is the event loop's."""
+    """Runs the calls of `AsyncMetaStudio`, with the event loop's clock."""
 
     http: httpx.AsyncClient
     clock: Callable[[], float] = lambda: asyncio.get_running_loop().time()
@@ -90,7 +90,7 @@ class AsyncCaller(_Caller):
     async def run(
         self, operation: Callable[..., Awaitable[object]], returns: type[T], call: Call, wrong: Wrong[T] = None
     ) -> T:
-        """Run `operation`; as `Caller.run`."""
+        """Run `operation`; see `Caller.run`."""
         project = self.project
         if not isinstance(project, str):
             project = await wait_for_async(project.steps(call.seconds_left()))

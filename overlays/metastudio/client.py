@@ -1,4 +1,4 @@
-"""`MetaStudio` and `AsyncMetaStudio`: where the configuration is validated and the resources hang."""
+"""The clients, `MetaStudio` and `AsyncMetaStudio`: they validate the configuration and hold the resources."""
 
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -24,13 +24,13 @@ from .pace import paces
 from .short_jobs import ShortJobs
 from .upload import AsyncUploader, Uploader
 
-# A response is about a kilobyte: not worth compressing.
+# A response of about a kilobyte is not worth compressing.
 _HEADERS: Final = {"User-Agent": f"metastudio/{__version__}", "Accept-Encoding": "identity"}
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
 
 class _Studio(Generic[TransportT]):
-    """What both clients share: the configuration, validated in the constructor."""
+    """The base of both clients, which validates the configuration."""
 
     client: Client
     endpoint: str
@@ -54,42 +54,42 @@ class _Studio(Generic[TransportT]):
         proxy: Proxy = None,
         transport: TransportT | None = None,
     ) -> None:
-        """Validate the configuration; what is not given is taken from the environment.
+        """Validate the configuration.
 
         Args:
-            region: A region of the service, `cn-north-4` for example; or `METASTUDIO_REGION`, or the profile file.
-            endpoint: `https://host[:port]` instead of a region; or `METASTUDIO_ENDPOINT`. Plain http to loopback.
-            project_id: The project's ID in that region; or `HUAWEICLOUD_SDK_PROJECT_ID`, or the profile file. Otherwise
-                IAM is asked for it before the first call, if a region and a key pair are given.
-            credentials: A key pair, a callable that returns one, or `ecs-agency`, `hcloud` or `hcloud:PROFILE`; or
-                `METASTUDIO_CREDENTIALS`, `HUAWEICLOUD_SDK_AK` and `_SK`, `HW_ACCESS_KEY` and `HW_SECRET_KEY`, or the
-                profile file.
-            auth: An `AkSkAuth`, `TokenAuth`, `IamTokenAuth` or any `httpx.Auth`, instead of `credentials`; or
+            region: The service's region, such as `cn-north-4`. Defaults to `METASTUDIO_REGION`, or the profile file.
+            endpoint: `https://host[:port]` (http for loopback) instead of a region. Defaults to `METASTUDIO_ENDPOINT`.
+            project_id: The project ID in that region. Defaults to `HUAWEICLOUD_SDK_PROJECT_ID`, or the profile file.
+                Otherwise it is looked up in IAM before the first call, if a region and a key pair are given.
+            credentials: A key pair, a callable that returns one, or `ecs-agency`, `hcloud` or `hcloud:PROFILE`.
+                Defaults to `METASTUDIO_CREDENTIALS`, `HUAWEICLOUD_SDK_AK` and `_SK`, `HW_ACCESS_KEY` and
+                `HW_SECRET_KEY`, or the profile file.
+            auth: An `AkSkAuth`, `TokenAuth`, `IamTokenAuth` or any `httpx.Auth`, instead of `credentials`. Defaults to
                 `METASTUDIO_AUTH_TOKEN`.
-            app_user_id: Sent as `X-App-UserId` with every call: the ID of your own user.
+            app_user_id: The ID of your own user, sent as `X-App-UserId` with every call.
             timeout: Seconds for each phase of an attempt (connect, write, read), or an `httpx.Timeout`.
             max_retries: How many attempts may follow the first one of a call.
             total_timeout: Seconds for a call with its retries.
-            quota_share: The part of the account's quotas that this client may use, where several processes share them.
-            verify: As in httpx: an `ssl.SSLContext` brings a CA file or a client certificate.
+            quota_share: The share of the account's quotas that this client may use, if several processes share them.
+            verify: As in httpx. Pass an `ssl.SSLContext` for a CA file or a client certificate.
             proxy: As in httpx.
-            transport: As in httpx; `verify` and proxies are then its business.
+            transport: As in httpx. It handles TLS and proxies itself.
 
         Raises:
-            ConfigurationError: Something is missing or malformed.
+            ConfigurationError: An argument is missing or malformed.
         """
         if isinstance(credentials, str):
-            credentials = Secret(credentials)  # a name; but it may be the key itself, and a traceback shows locals
+            credentials = Secret(credentials)  # a name, or by mistake the key itself, which tracebacks with locals show
         if isinstance(proxy, str):
             proxy = Secret(proxy)
         if wrong := wrong_identity(credentials, auth):
-            credentials = auth = None  # nothing of them in a traceback with locals
+            credentials = auth = None  # not shown in a traceback with locals
             raise ConfigurationError(wrong)
         found = find(region, endpoint, project_id, credentials, auth, checked_verify(verify), proxy)
         self.endpoint = base_url = found.endpoint
         self._auth, self._project = found.auth, found.project_id
         if proxy is not None and transport is not None:
-            raise ConfigurationError("give proxy or transport, not both: the transport decides on proxies")
+            raise ConfigurationError("pass proxy or transport, not both: the transport handles proxies itself")
         self.app_user_id = None if app_user_id is None else validation.header_value("app_user_id", app_user_id)
         retries = validation.count("max_retries", max_retries)
         self._limits = retries, validation.number("total_timeout", total_timeout)
@@ -105,10 +105,10 @@ class _Studio(Generic[TransportT]):
 
     @property
     def project_id(self) -> str:
-        """The project's ID.
+        """The project ID.
 
         Raises:
-            ConfigurationError: It has to be looked up, and was not yet: `find_project_id` does that, or the first call.
+            ConfigurationError: It is not looked up yet. `find_project_id` does that, and so does the first call.
         """
         project = self._project if isinstance(self._project, str) else self._project.known()
         if project is None:
@@ -123,14 +123,14 @@ class _Studio(Generic[TransportT]):
             failure = ConfigurationError(f"the proxy or the transport cannot be used: {type(error).__name__}{reason}")
         else:
             return
-        raise failure  # outside the except block: httpx's own traceback has the URL, and in it perhaps a password
+        raise failure  # outside the except block: httpx's traceback holds the URL, which may contain a password
 
     def _open(self, base_url: str, verify: Verify, proxy: Proxy, transport: TransportT | None) -> None:
         raise NotImplementedError
 
 
 class MetaStudio(_Studio[httpx.BaseTransport]):
-    """A client for threads. Use it in a `with` block, or close it."""
+    """The sync client. Use it in a `with` block, or call `close`."""
 
     short_jobs: ShortJobs
     _kind_of_transport = httpx.BaseTransport
@@ -148,7 +148,7 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
         self.short_jobs = ShortJobs(caller, self._uploader, self.app_user_id, self._paces)
 
     def find_project_id(self) -> str:
-        """Return the project's ID; look it up if it is not known.
+        """Return the project ID; look it up if it is not known yet.
 
         Raises:
             ConfigurationError: The account has no project in the region, or several.
@@ -169,7 +169,7 @@ class MetaStudio(_Studio[httpx.BaseTransport]):
 
 
 class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
-    """A client for asyncio. Use it in an `async with` block, or close it."""
+    """The async client, for asyncio. Use it in an `async with` block, or call `aclose`."""
 
     short_jobs: AsyncShortJobs
     _kind_of_transport = httpx.AsyncBaseTransport
@@ -185,7 +185,7 @@ class AsyncMetaStudio(_Studio[httpx.AsyncBaseTransport]):
         self.short_jobs = AsyncShortJobs(caller, self._uploader, self.app_user_id, self._paces)
 
     async def find_project_id(self) -> str:
-        """Return the project's ID; as `MetaStudio.find_project_id`."""
+        """Return the project ID; see `MetaStudio.find_project_id`."""
         return self._project if isinstance(self._project, str) else await wait_for_async(self._project.steps())
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the configuration comes from when nobody passes it."""
+"""Find the configuration that is not passed as arguments."""
 
 import ssl
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ from . import validation
 from .errors import ConfigurationError
 from .log import log
 
-#: The regions of the contract; another one is accepted too.
+#: The regions in the contract. Other regions are accepted too.
 Region: TypeAlias = Literal["cn-north-4", "cn-east-3", "ap-southeast-3"]
 
-#: Keys that are used only where they are asked for by name.
+#: Credentials that are used only if they are named.
 NAMES: Final = "ecs-agency, hcloud or hcloud:PROFILE"
 
 _logged: Final[set[str]] = set()
@@ -31,7 +31,7 @@ _logged: Final[set[str]] = set()
 
 @attrs.frozen
 class Configuration:
-    """Where requests go, for which project, and what authenticates them."""
+    """Where requests are sent, for which project, and how they are authenticated."""
 
     endpoint: str
     project_id: str | Renewing[str]
@@ -47,7 +47,7 @@ def find(
     verify: ssl.SSLContext | bool = True,
     proxy: Proxy = None,
 ) -> Configuration:
-    """Return the configuration: the arguments of a client, else what the environment or the profile file has.
+    """Return the configuration from the client's arguments, or else from the environment or the profile file.
 
     Raises:
         ConfigurationError: Something is missing or malformed.
@@ -63,7 +63,7 @@ def find(
 
 
 def find_place(credentials: object, auth: object) -> Place | None:
-    """Return the place whose name is given as `credentials`, or in METASTUDIO_CREDENTIALS if nothing is given."""
+    """Return the place named by `credentials`, or by METASTUDIO_CREDENTIALS if neither argument is given."""
     name = credentials if credentials is not None or auth is not None else sources.variable("METASTUDIO_CREDENTIALS")
     if not isinstance(name, str):
         return None
@@ -73,20 +73,20 @@ def find_place(credentials: object, auth: object) -> Place | None:
         return Place("the agency of this ECS", ecs_agency(endpoint=metadata))
     if kind == "hcloud" and (profile or ":" not in name):
         return koocli.profile(profile or None)
-    del name, credentials, kind, profile  # somebody may have taken it for the key itself
+    del name, credentials, kind, profile  # it may be the key itself, passed by mistake
     raise ConfigurationError(f"METASTUDIO_CREDENTIALS, or credentials as a string, must be {NAMES}")
 
 
 def find_endpoint(region: str | None, endpoint: str | None, *several: Place | None) -> tuple[str, str | None]:
-    """Return the endpoint of a region and the region; or the endpoint that is given, and None.
+    """Return the endpoint of a region, and the region; or the given endpoint, and None.
 
     Args:
-        region: The argument.
-        endpoint: The argument.
-        several: What is asked for by name, and where the key was found.
+        region: The client's argument.
+        endpoint: The client's argument.
+        several: The place that is named, and the one where the credentials were found.
     """
     if region is not None and endpoint is not None:
-        raise ConfigurationError("give region or endpoint, not both")
+        raise ConfigurationError("pass region or endpoint, not both")
     if region is None:
         endpoint = endpoint or sources.variable("METASTUDIO_ENDPOINT")
     if endpoint is not None:
@@ -101,19 +101,19 @@ def find_endpoint(region: str | None, endpoint: str | None, *several: Place | No
         return validation.endpoint(override, name), region
     if region not in (*get_args(Region), *_logged):
         _logged.add(region)
-        log.warning("Region %s: nobody has confirmed that the service is there; known are %s", region, known)
+        log.warning("Region %s is not known to have the service; known regions: %s", region, known)
     return f"https://metastudio.{region}.myhuaweicloud.com", region
 
 
 def find_project_id(project_id: str | None, *several: Place | None) -> str | None:
-    """Return the project's ID: the argument, else what the environment or one of the places has."""
+    """Return the project ID: the argument, or else the value of the environment or of a place."""
     if project_id is None:
         project_id = sources.variable("HUAWEICLOUD_SDK_PROJECT_ID") or _of_places("project_id", several)
     return None if project_id is None else validation.path_id("project_id", project_id)
 
 
 def _of_places(name: str, several: tuple[Place | None, ...]) -> str | None:
-    """Return a setting of the first place that has it; the profile file's, unless the key is of another program."""
+    """Return a setting of the first place that has it, or of the profile file if no other program's key is used."""
     for place in several:
         if place is not None and (value := getattr(place, name)):
             return str(value)
@@ -123,9 +123,9 @@ def _of_places(name: str, several: tuple[Place | None, ...]) -> str | None:
 
 
 def wrong_identity(credentials: object, auth: object) -> str | None:
-    """Say what is wrong with the arguments; their values are not shown, since they may be secrets."""
+    """Return what is wrong with the arguments, without their values, which may be secret; or None."""
     if credentials is not None and auth is not None:
-        return "give credentials or auth, not both"
+        return "pass credentials or auth, not both"
     if auth is not None and not isinstance(auth, httpx.Auth):
         return f"auth must be an AkSkAuth, a TokenAuth or another httpx.Auth, not {type(auth)}"
     if credentials is not None and not isinstance(credentials, Credentials | str) and not callable(credentials):
@@ -136,7 +136,7 @@ def wrong_identity(credentials: object, auth: object) -> str | None:
 def find_identity(
     credentials: CredentialsSource | str | None, auth: httpx.Auth | None, named: Place | None = None
 ) -> tuple[CredentialsSource | httpx.Auth, Place | None]:
-    """Return what authenticates, and where it was found: an argument (None), or the first place that has something."""
+    """Return the credentials or the auth, and the place where they were found: None for an argument."""
     if auth is not None:
         return auth, None
     if credentials is None or isinstance(credentials, str):
@@ -149,13 +149,13 @@ def find_identity(
 
 
 def places(first: Place | None = None) -> Iterator[Place]:
-    """Yield the places where credentials are looked for, in order. Each is read only when its turn comes.
+    """Yield the places to search for credentials, in order. Each is read only when it is reached.
 
     Args:
-        first: What is asked for by name.
+        first: The place that is named.
 
     Raises:
-        ConfigurationError: What a place has is malformed.
+        ConfigurationError: The settings of a place are malformed.
     """
     yield Place("the arguments credentials and auth", note="not given")
     if first is not None:
@@ -172,11 +172,11 @@ def _looked_up(
 ) -> Renewing[str]:
     if isinstance(identity, IamTokenAuth):
         if region not in (None, identity.region):
-            raise ConfigurationError(f"the token is for {identity.region}, and this client for {region}")
+            raise ConfigurationError(f"the token is for {identity.region}, but this client is for {region}")
         return identity.project_id
     if isinstance(identity, httpx.Auth) or region is None:
         raise ConfigurationError(
             "no project ID: pass project_id=… or set HUAWEICLOUD_SDK_PROJECT_ID (the console shows it for each region "
-            'under "My Credentials"). It is looked up where a region and a key pair are given'
+            'under "My Credentials"). It is looked up if a region and a key pair are given'
         )
     return project_of(identity, region, verify=verify, proxy=proxy)

@@ -1,4 +1,4 @@
-"""Settings of the connections that cannot work are found out when a client is made."""
+"""Validate the settings of connections when a client is created."""
 
 import os
 import ssl
@@ -16,10 +16,10 @@ _SETTINGS: Final = "argument verify; SSL_CERT_FILE, SSL_CERT_DIR"
 
 
 def checked_verify(verify: Verify) -> Verify:
-    """Return `verify` if it is a context or a boolean.
+    """Return `verify` if it is an SSL context or a boolean.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: It is neither.
     """
     if not isinstance(verify, ssl.SSLContext | bool):
         raise ConfigurationError(f"verify must be True, False or an ssl.SSLContext, not {type(verify)}")
@@ -27,27 +27,27 @@ def checked_verify(verify: Verify) -> Verify:
 
 
 def context(verify: Verify) -> ssl.SSLContext:
-    """Return what TLS is verified with.
+    """Return the SSL context for `verify`.
 
     Raises:
-        ConfigurationError: The environment names what cannot be read.
+        ConfigurationError: The environment names CA certificates that cannot be read.
     """
     checked_verify(verify)
     folder = os.environ.get("SSL_CERT_DIR")
     if verify is True and folder and not os.environ.get("SSL_CERT_FILE") and not os.path.isdir(folder):  # noqa: PTH112
-        raise ConfigurationError(f"what TLS is to be verified with cannot be read ({_SETTINGS}): no folder {folder}")
+        raise ConfigurationError(f"the CA certificates cannot be read ({_SETTINGS}): no folder {folder}")
     try:
         return httpx.create_ssl_context(verify)
     except (OSError, ValueError) as error:
-        what = f"what TLS is to be verified with cannot be read ({_SETTINGS})"
+        what = f"the CA certificates cannot be read ({_SETTINGS})"
         raise ConfigurationError(f"{what}: {type(error).__name__}: {error}") from error
 
 
 def check_proxy(proxy: Proxy) -> None:
-    """Validate a proxy's URL, which no error shows: it may hold a password, wherever that begins and ends.
+    """Validate a proxy's URL. No error shows it, since any part of it may be a password.
 
     Raises:
-        ConfigurationError: It is no URL with a host and a port that there can be.
+        ConfigurationError: It is not a URL with a host and a valid port.
     """
     if proxy is not None and not _is_usable(proxy):
         proxy = None
@@ -63,7 +63,7 @@ def _is_usable(proxy: str | httpx.Proxy) -> bool:
 
 
 def checked_timeout(timeout: float | httpx.Timeout) -> httpx.Timeout:
-    """Return the limits of an attempt's phases; None for one that has none.
+    """Return the timeouts of an attempt's phases. None means no timeout.
 
     Raises:
         ConfigurationError: One of them is not a number above 0.

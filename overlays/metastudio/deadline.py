@@ -1,7 +1,7 @@
-"""Connections for threads whose every read and write ends at the call's deadline.
+"""Sync connections whose reads and writes all end at the call's deadline.
 
-httpx limits each read. A server that sends interim responses, header lines or trailers without end keeps every one of
-these limits, and never lets the call end.
+httpx limits each read. A server that sends interim responses, header lines or trailers without end stays within each of
+these limits, so that the call would never end.
 """
 
 import socket
@@ -13,25 +13,25 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-LATE: Final = "the response was not complete when the time was up"
+LATE: Final = "the response was not complete at the deadline"
 
 _NO_LIMIT: Final = 1e9  # seconds
 
 
 class _Limit(float):
-    """The limit of a phase in seconds, which knows how much is left for the call."""
+    """The timeout of a phase in seconds, with the time left for the call."""
 
     left: Callable[[], float]
 
 
 def seconds_left(request: httpx.Request) -> float | None:
-    """Return what is left for the call; None for a request that is not one of a call."""
+    """Return the seconds left for the call, or None if the request does not belong to one."""
     left: Callable[[], float] | None = request.extensions.get("seconds_left")
     return None if left is None else left()
 
 
 def limit(request: httpx.Request) -> None:
-    """Let the limits of a request's phases know its deadline."""
+    """Add the call's deadline to the timeouts of a request's phases."""
     left = request.extensions.get("seconds_left")
     if left is not None:
         phases = request.extensions.get("timeout", {})
@@ -39,7 +39,7 @@ def limit(request: httpx.Request) -> None:
 
 
 def transport(verify: ssl.SSLContext | bool, proxy: httpx.Proxy | str | None) -> httpx.HTTPTransport:
-    """Return httpx's own transport, upon such connections."""
+    """Return httpx's own transport with such connections."""
     made = httpx.HTTPTransport(verify=verify, proxy=proxy)
     made._pool._network_backend = _Backend()  # noqa: SLF001  # httpx has no argument for it
     return made
@@ -68,7 +68,7 @@ class _Stream(httpcore.NetworkStream):
         try:
             return self._stream.read(max_bytes, _within(timeout))
         except httpcore.ReadTimeout:
-            _within(timeout)  # raises what says that it was the deadline, if so
+            _within(timeout)  # raises an error that names the deadline, if it has passed
             raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -87,7 +87,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.SyncBackend):
-    """Gives all addresses of a host one limit together; for each, the system's own resolver would begin anew."""
+    """Splits the timeout among the addresses of a host; `socket.create_connection` would grant it to each of them."""
 
     def connect_tcp(
         self,
@@ -108,7 +108,7 @@ class _Backend(httpcore.SyncBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if left == 1:
                     raise
-        raise httpcore.ConnectError(f"no address of {host}")
+        raise httpcore.ConnectError(f"no address found for {host}")
 
 
 def _addresses(host: str, port: int) -> list[str]:

@@ -1,7 +1,7 @@
-"""The error tree, and how a response becomes one of its members.
+"""The error tree, and how a response becomes an error.
 
-Which class a response becomes is decided by its status *and* its code: the service answers some authentication
-failures with status 400. Errors keep no request, since a request carries credentials.
+The class depends on the status *and* the code of the response: the service reports some authentication failures with
+status 400. Errors keep no request, since a request carries credentials.
 """
 
 from typing import Final
@@ -16,21 +16,21 @@ from huaweicloud_auth.errors import HuaweiCloudError
 from huaweicloud_auth.errors import printable as printable
 from metastudio_client.models import ShortJob
 
-#: The root of the tree by its second name; it is never raised itself.
+#: An alias of the base class, which is never raised itself.
 MetaStudioError = HuaweiCloudError
 
 
 class APIConnectionError(MetaStudioError):
-    """No response came back: the connection was refused, lost or never made."""
+    """No response was received: the connection was refused, lost or never made."""
 
 
 class APITimeoutError(APIConnectionError):
-    """No response came back in time."""
+    """No response was received in time."""
 
 
 @attrs.define(slots=False, repr=False)
 class APIResponseValidationError(MetaStudioError):
-    """A 2xx response that is not what the contract says.
+    """A 2xx response that does not match the contract.
 
     Attributes:
         reason: What is wrong with it.
@@ -50,16 +50,16 @@ class APIResponseValidationError(MetaStudioError):
 
 @attrs.define(slots=False, repr=False)
 class APIStatusError(MetaStudioError):
-    """The gateway or the service answered with a status that is not 2xx.
+    """The gateway or the service responded with a status that is not 2xx.
 
     Attributes:
         status_code: The HTTP status.
         error_code: An opaque string such as `APIGW.0301`.
-        error_msg: What the service says.
+        error_msg: The message of the service.
         request_id: Quote it when asking for support.
         headers: The response's headers.
-        body: The response's body, without a security token that it quotes.
-        hint: What to do about it, if there is something to say.
+        body: The response's body. A security token that it quotes is masked.
+        hint: What to do about it, or None.
     """
 
     status_code: int
@@ -72,17 +72,17 @@ class APIStatusError(MetaStudioError):
 
     @property
     def gateway_code(self) -> str | None:
-        """The number of a gateway's code, `0301` for `APIGW.0301` (which some pages spell `APIG.0301`), or None."""
+        """The number of a gateway code, or None: `0301` for `APIGW.0301` (which some pages spell `APIG.0301`)."""
         return gateway.gateway_code(self.error_code)
 
     @property
     def canonical_request(self) -> str | None:
-        """The canonical request that the gateway computed, where a refused signature quotes it; its token is masked."""
+        """The canonical request that the gateway computed, with its token masked, or None if it is not quoted."""
         return gateway.canonical_request(self.error_msg or "")
 
     def __str__(self) -> str:
         message = self.error_msg or ("" if self.error_code else _excerpt(self.body)) or "no message"
-        message = message.partition(", canonicalRequest:")[0]  # it would fill the line
+        message = message.partition(", canonicalRequest:")[0]  # too long for one line
         parts = [f"{self.status_code} {printable(self.error_code or '(no error code)', 80)}: {printable(message, 200)}"]
         if self.request_id:
             parts.append(printable(f"(request ID {self.request_id})", limit=80))
@@ -100,11 +100,11 @@ class AuthenticationError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """403, or a permission code with another status: the key or token is good, but not for this."""
+    """403, or a permission code with another status: the key or token is valid, but not allowed to do this."""
 
 
 class NotFoundError(APIStatusError):
-    """404: no such API, or no such thing."""
+    """404: no such API or resource."""
 
 
 class RateLimitError(APIStatusError):
@@ -117,10 +117,10 @@ class InternalServerError(APIStatusError):
 
 @attrs.define(slots=False, repr=False)
 class ShortJobFailed(MetaStudioError):  # noqa: N818  # the job failed, not the call
-    """A short job ended in a state of failure.
+    """A short job ended in a failure state.
 
     Attributes:
-        job: The job, perhaps with `job_failed_code` and `job_failed_reason`.
+        job: The job, which may have `job_failed_code` and `job_failed_reason`.
     """
 
     job: ShortJob
@@ -131,12 +131,12 @@ class ShortJobFailed(MetaStudioError):  # noqa: N818  # the job failed, not the 
 
 
 @attrs.define(slots=False, repr=False)
-class WaitTimeout(MetaStudioError):  # noqa: N818  # as the standard library's names for it
-    """A short job did not finish in time. It may still do: another wait can go on from here.
+class WaitTimeout(MetaStudioError):  # noqa: N818  # like the standard library's names for it
+    """A short job did not finish in time. It may still finish: another wait can continue from here.
 
     Attributes:
-        job_id, timeout: The job, and the seconds that were waited.
-        job: The last response, or None where there was none.
+        job_id, timeout: The job's ID, and the timeout in seconds.
+        job: The last response, or None if there was none.
     """
 
     job_id: str
@@ -157,20 +157,20 @@ _CLASS_BY_STATUS: Final[dict[int, type[APIStatusError]]] = {
     429: RateLimitError,
 }
 _CLASS_BY_CODE: Final = {"MSS.00010008": AuthenticationError, "MSS.00010009": PermissionDeniedError}
-# What to do about the codes that users meet.
+# What to do about the codes that users may see.
 _HINTS: Final[dict[str, str]] = {
     "APIGW.0301": "Check the key pair, its project and region, and the clock; `metastudio sign` shows what was signed. "
     "More than five refusals in a row lock a key for five minutes",
-    "APIGW.0303": "Check the key pair or token: it is not one that this API takes",
-    "APIGW.0307": "The token has run out, after 24 hours: get a new one",
-    "APIGW.0308": "The account's quota for this API is used up: ask less often",
+    "APIGW.0303": "Check the key pair or token: this API does not accept it",
+    "APIGW.0307": "The token has expired (after 24 hours): get a new one",
+    "APIGW.0308": "The account's quota for this API is used up: send fewer requests",
     "MSS.00010009": "Use the project ID that belongs to the credentials in this region",
 }
-_HINT_OF_TOKENS: Final = "Check the token: it must have project scope, is for one region, and is valid for 24 hours"
+_HINT_OF_TOKENS: Final = "Check the token: it must have project scope, and is valid in one region and for 24 hours"
 
 
 def status_error(response: httpx.Response, signed: str | None = None, *, is_token: bool = False) -> APIStatusError:
-    """Return the typed error for a response that is not 2xx, with a hint about what was `signed`, or about a token."""
+    """Return the error for a response that is not 2xx, with a hint about the `signed` request or the token."""
     status, body = response.status_code, gateway.without_tokens(response.content)
     fields = gateway.error_fields(body)
     code = _text(fields.get("error_code"))
@@ -187,7 +187,7 @@ def status_error(response: httpx.Response, signed: str | None = None, *, is_toke
 
 
 def validation_error(response: httpx.Response, reason: str) -> APIResponseValidationError:
-    """Return the error for a 2xx response that is not what the contract says."""
+    """Return the error for a 2xx response that does not match the contract."""
     return APIResponseValidationError(reason, response.status_code, response.headers, response.content)
 
 

@@ -1,7 +1,7 @@
-"""httpx clients whose `send` returns a 2xx response or raises a typed error: the border of the package.
+"""httpx clients whose `send` returns a 2xx response or raises a typed error.
 
-Behind it stands generated code, which expects a JSON object and a status that Python knows. The border is `send`, not a
-response hook: httpx runs hooks before the auth flow has seen the response.
+Generated code relies on that: it expects a JSON object and a status that Python knows. A response hook would be too
+early, since httpx runs hooks before the auth flow has seen the response.
 """
 
 import asyncio
@@ -22,32 +22,32 @@ from . import errors
 from .deadline import LATE, seconds_left
 from .log import log
 
-#: The contract's deepest response has four.
+#: Levels of nesting. The contract's deepest response has four.
 MAX_DEPTH: Final = 50
 _OF_AN_ERROR: Final = {"error_code", "error_msg", "request_id"}
 
 
 class _NoCookies(httpx.Cookies):
-    """Takes none from responses: the contract has none, and to look for them takes longer than to sign."""
+    """Ignores cookies of responses: the contract has none, and looking for them takes longer than signing."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         pass
 
 
 class SyncClient(httpx.Client):
-    """`httpx.Client` with the border around `send`."""
+    """An `httpx.Client` whose `send` validates responses and raises typed errors."""
 
     cookies: Any = cached_property(lambda _: _NoCookies())
 
     _root: Any = cached_property(lambda self: str(self.base_url).rstrip("/"))
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Build a request; the URL of a path is parsed once."""
+        """Build a request; the URL of a path is parsed only once."""
         return super().build_request(method, _absolute(self._root, url), **options)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that is empty or holds a JSON object, or raise a `MetaStudioError`."""
-        options["stream"], started = False, perf_counter()  # it is read here, whole
+        options["stream"], started = False, perf_counter()  # the whole body is read here
         try:
             response = super().send(request, **options)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -57,11 +57,11 @@ class SyncClient(httpx.Client):
             raise
         else:
             return _checked(request, response, started)
-        raise failure  # outside the except block: httpx's own traceback, with its headers, is not dragged along
+        raise failure  # outside the except block: httpx's traceback, which holds headers, is not kept
 
 
 class AsyncClient(httpx.AsyncClient):
-    """`httpx.AsyncClient` with the border around `send`, on one event loop."""
+    """An `httpx.AsyncClient` whose `send` validates responses and raises typed errors, for one event loop."""
 
     _loop: asyncio.AbstractEventLoop | None = None
     cookies: Any = cached_property(lambda _: _NoCookies())
@@ -69,15 +69,15 @@ class AsyncClient(httpx.AsyncClient):
     _root: Any = cached_property(lambda self: str(self.base_url).rstrip("/"))
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
-        """Build a request; the URL of a path is parsed once."""
+        """Build a request; the URL of a path is parsed only once."""
         return super().build_request(method, _absolute(self._root, url), **options)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request`; return a 2xx response that is empty or holds a JSON object, or raise a `MetaStudioError`."""
-        options["stream"], started = False, perf_counter()  # it is read here, whole
+        options["stream"], started = False, perf_counter()  # the whole body is read here
         self._loop = self._loop or asyncio.get_running_loop()
         if self._loop is not asyncio.get_running_loop():
-            raise RuntimeError("an AsyncMetaStudio belongs to the event loop that used it first: make another one")
+            raise RuntimeError("an AsyncMetaStudio belongs to the event loop that used it first: create another one")
         try:
             async with asyncio.timeout(seconds_left(request)):
                 response = await super().send(request, **options)
@@ -93,7 +93,7 @@ class AsyncClient(httpx.AsyncClient):
 
 @lru_cache(maxsize=1024)
 def _absolute(root: str, url: httpx.URL | str) -> httpx.URL:
-    """Return the URL of a path, parsed once: who waits for a job queries it many times."""
+    """Return the absolute URL of a path, parsed only once: polling requests the same path many times."""
     return httpx.URL(root + url if isinstance(url, str) and url.startswith("/") else url)
 
 
@@ -104,7 +104,7 @@ def _checked(request: httpx.Request, response: httpx.Response, started: float) -
         is_token = "X-Auth-Token" in request.headers
         # Not in a variable: it has the security token.
         raise errors.status_error(response, request.extensions.get("canonical_request"), is_token=is_token)
-    if not response.content:  # good where the contract promises nothing; else the call raises
+    if not response.content:  # valid if the contract promises no content; otherwise the call raises
         return response
     try:
         payload = response.json()
@@ -118,19 +118,19 @@ def _checked(request: httpx.Request, response: httpx.Response, started: float) -
 
 
 def _unusable(payload: object, body: bytes) -> str | None:
-    """Say what is wrong with a response's JSON, whatever the operation is."""
+    """Return what is wrong with a response's JSON, for any operation, or None."""
     if not isinstance(payload, dict):
         return "the response is not a JSON object"
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and not _is_within(payload, MAX_DEPTH):
         return "the response is nested too deeply"
     code = payload.get("error_code")
     if isinstance(code, str) and code and payload.keys() <= _OF_AN_ERROR:
-        return f"the response is an error, {printable(code, 80)}, with a status of success"
+        return f"the response is an error ({printable(code, 80)}) with a success status"
     return None
 
 
 def _is_within(value: object, depth: int) -> bool:
-    """Tell whether arrays and objects are nested no deeper: what reads a response afterwards is recursive."""
+    """Return whether arrays and objects are nested no deeper: the code that reads a response is recursive."""
     if not isinstance(value, dict | list):
         return True
     inner = value.values() if isinstance(value, dict) else value
@@ -138,7 +138,7 @@ def _is_within(value: object, depth: int) -> bool:
 
 
 def failure_of(request: httpx.Request, error: Exception, started: float) -> errors.MetaStudioError:
-    """Return our error for one of httpx's or the network's; it keeps neither request nor traceback, hence no secret."""
+    """Convert an error of httpx or the network to ours, without its request and traceback, which hold secrets."""
     if isinstance(error, KeyRefused):
         refused = errors.status_error(error.response)
         refused.hint = str(error)
@@ -154,7 +154,7 @@ def failure_of(request: httpx.Request, error: Exception, started: float) -> erro
 
 
 def forget_locals(error: BaseException) -> None:
-    """Clear the variables in the traceback of an exception from outside: in httpx's frames there are headers."""
+    """Clear the variables in the traceback of an unexpected exception: httpx's frames hold headers."""
     for each in _chain(error):
         traceback.clear_frames(each.__traceback__)
 

@@ -1,4 +1,4 @@
-"""The metrics of an assessment, whichever the contract has."""
+"""The metrics of an assessment, as the contract defines them."""
 
 from typing import Final
 
@@ -6,14 +6,14 @@ import attrs
 
 from metastudio_client.models import AssessProperty, AssessResult, ShortJob
 
-#: The names of all metrics of the contract, in its order.
+#: The names of all metrics in the contract, in its order.
 METRICS: Final = tuple(field.name for field in attrs.fields(AssessResult) if "AssessProperty" in str(field.type))
 
 
 def metrics(job: ShortJob) -> dict[str, AssessProperty]:
-    """Return the metrics of a job by name, in the order of the contract; empty where it was not assessed.
+    """Return the metrics of a job by name, in the contract's order. Empty if the job has no assessment.
 
-    A metric that is added to the contract appears here; one that is missing in the response does not.
+    A metric that is added to the contract is included; one that is missing in the response is not.
     """
     if job.assess_result is None:
         return {}

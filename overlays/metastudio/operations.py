@@ -1,4 +1,4 @@
-"""What both classes of short jobs share: the user, the paces, and what is wrong with a response."""
+"""What `ShortJobs` and `AsyncShortJobs` share: the user, the paces, and the validation of responses."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ class Operations:
     """The base of `ShortJobs` and `AsyncShortJobs`.
 
     Attributes:
-        paces: How often `create`, `commit` and `show` are sent by all waits and assessments of the client.
+        paces: The paces of `create`, `commit` and `show`, which all waits and assessments of the client share.
     """
 
     def __init__(self, app_user_id: str | None, paces: dict[str, Pace]) -> None:
@@ -35,21 +35,21 @@ class Operations:
 
 
 def creation(job_type: str, language: str) -> CreateShortJobRequest:
-    """Return the body of a creation; both values are open: the service may know others than the contract."""
+    """Return the body that creates a job. The service may accept values that the contract does not list."""
     validation.strings("job_type and language", [job_type, language])
     return CreateShortJobRequest(job_type=job_type, language=language)
 
 
 def secret(created: CreatedShortJob) -> CreatedShortJob:
-    """Return what was created, with its upload URL as a `Secret`."""
+    """Return `created` with its upload URL as a `Secret`."""
     created.data_uploading_url = Secret(created.data_uploading_url)
     return created
 
 
 def wrong_creation(created: CreatedShortJob) -> str | None:
-    """Say what is wrong with the response to a creation."""
+    """Return what is wrong with the response to a create request, or None."""
     if not isinstance(created.job_id, str) or not isinstance(created.data_uploading_url, str):
-        return "the response has no job_id, or no data_uploading_url"
+        return "the response lacks job_id or data_uploading_url"
     try:
         validation.path_id("job_id", created.job_id)
     except ConfigurationError as error:
@@ -58,8 +58,8 @@ def wrong_creation(created: CreatedShortJob) -> str | None:
 
 
 def wrong_job(job_id: str, job: ShortJob) -> str | None:
-    """Say what is wrong with the response to a query for `job_id`."""
-    if job.state is not None and not isinstance(job.state, str):  # the generator lets anything into an open enum
+    """Return what is wrong with the response to a query for `job_id`, or None."""
+    if job.state is not None and not isinstance(job.state, str):  # the generator accepts anything in an open enum
         return "the state is not a string"
     if job.job_id is not None and str(job.job_id).lower() != job_id.lower():
         return "the response is about another job"
@@ -67,7 +67,7 @@ def wrong_job(job_id: str, job: ShortJob) -> str | None:
 
 
 def recording_limits(response: TenantDurationCfg) -> RecordingLimits:
-    """Return the limits of a recording; None for one that the service does not tell."""
+    """Return the limits of a recording; None for a limit that the response lacks."""
     return RecordingLimits(response.short_assess_min, response.short_assess_max)
 
 
@@ -77,7 +77,7 @@ def on(jobs: Operations) -> Callable[[Step], Any]:
 
 
 def run(perform: Callable[[Step], Any], steps: Steps[T]) -> T:
-    """Run steps to their end, each performed by `perform`; what a step raises is told to them."""
+    """Perform steps with `perform`, and return their result. Errors of a step are thrown into the generator."""
     try:
         step = next(steps)
         while True:
@@ -92,7 +92,7 @@ def run(perform: Callable[[Step], Any], steps: Steps[T]) -> T:
 
 
 async def run_async(perform: Callable[[Step], Awaitable[Any]], steps: Steps[T]) -> T:
-    """Run steps as `run` does, where `perform` is async."""
+    """Run steps like `run`, with an async `perform`."""
     try:
         step = next(steps)
         while True:
@@ -107,7 +107,7 @@ async def run_async(perform: Callable[[Step], Awaitable[Any]], steps: Steps[T]) 
 
 
 def warn(body: Packed) -> Packed:
-    """Log what may be wrong with a recording, and return it."""
+    """Log the warnings of a recording, and return it."""
     for warning in body.warnings:
         log.warning("Recording %s: %s", body.name, warning)
     return body
@@ -115,13 +115,13 @@ def warn(body: Packed) -> Packed:
 
 @contextmanager
 def unknown_limits() -> Iterator[None]:
-    """Go on without the limits where the service does not tell them; what fails everything else is raised."""
+    """Log an error of the service, and continue without limits. Raise authentication errors."""
     try:
         yield
     except AuthenticationError:
         raise
     except (APIStatusError, APIResponseValidationError) as error:
-        log.warning("The limits of a recording are not known: %s", error)
+        log.warning("The recording limits are unknown: %s", error)
 
 
 def waits(job_ids: Iterable[str], goal: Goal, clock: Callable[[], float]) -> list[Wait]:

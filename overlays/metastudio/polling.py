@@ -1,4 +1,4 @@
-"""Which states end a wait, and when to poll next: one core for both loops. Pure: it sleeps and sends nothing."""
+"""Which states end a wait, and when to poll next, for sync and async. Pure: it neither sleeps nor sends."""
 
 import random as random_numbers
 from collections.abc import Callable, Collection, Iterator
@@ -29,15 +29,15 @@ from .retries import MAX_RETRY_AFTER, is_permanent, retry_after
 
 #: Documented by name.
 SUCCESS_STATES: Final[frozenset[str]] = frozenset({JobState.SUCCEED})
-#: FAILED is documented; that the other two do not move on by themselves is inferred.
+#: FAILED is documented. That jobs do not leave the other two by themselves is inferred.
 FAILURE_STATES: Final[frozenset[str]] = frozenset({JobState.FAILED, JobState.SPLIT_FAILED, JobState.AUDIT_FAILED})
 
 FIRST_INTERVAL: Final = 2.0  # seconds between the first two polls
 INTERVAL_GROWTH: Final = 1.5
 MAX_INTERVAL: Final = 30.0
-#: The last poll is sent this long before the deadline, so that its response comes in time.
+#: Seconds from the last poll to the deadline, so that the response arrives in time.
 LAST_POLL: Final = 1.0
-#: A wait goes on after these: it has the time to poll again. Every other error would come again.
+#: A wait continues after these errors: another poll may succeed. Any other error would occur again.
 PASSING: Final = (APIConnectionError, APIResponseValidationError, InternalServerError, RateLimitError)
 
 _FATAL: Final = (AuthenticationError, PermissionDeniedError, ConfigurationError, CredentialsError)
@@ -46,18 +46,18 @@ OnUpdate: TypeAlias = Callable[[ShortJob], object]
 
 
 def is_fatal(error: MetaStudioError) -> bool:
-    """Tell whether an error would fail every other job too."""
+    """Return whether an error would fail every other job too."""
     return isinstance(error, _FATAL) or is_permanent(error)
 
 
 class Goal:
-    """When a wait is over: validated once, for all jobs.
+    """When a wait ends; validated once for all jobs.
 
     Args:
         timeout: Seconds until `WaitTimeout`.
         success: The states in which a job has finished.
-        failure: The states in which it has failed; every other one means that it is running.
-        on_update: Called with a job whenever a response differs from its last one.
+        failure: The states in which it has failed. Any other state means that it is running.
+        on_update: Called with a job whenever its response has changed.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Goal:
 
 @attrs.define(eq=False, repr=False)
 class Wait:
-    """What is known of one job while it is waited for.
+    """The state of a wait for one job.
 
     Attributes:
-        job_id: The job.
-        goal: When it is over.
+        job_id: The job's ID.
+        goal: When the wait ends.
         job: The last response.
         lost: The error of the last poll, if it failed.
-        polls: How many there were.
+        polls: The number of polls.
     """
 
     job_id: str
@@ -94,16 +94,16 @@ class Wait:
         self._started = self.clock()
 
     def seconds_left(self) -> float:
-        """Return how much of `timeout` is left."""
+        """Return the seconds left of `timeout`."""
         return self._started + self.goal.timeout - self.clock()
 
     def take(self, job: ShortJob) -> bool:
-        """Take a response, and tell `on_update` if it differs; return whether the job is in a state of success.
+        """Store a response, and call `on_update` if it has changed; return whether the job is in a success state.
 
         Raises:
-            ShortJobFailed: The job is in a state of failure.
+            ShortJobFailed: The job is in a failure state.
         """
-        if job.job_id is None:  # every field may be missing; whoever is told must know which job it is
+        if job.job_id is None:  # any field may be missing, but `on_update` needs the ID
             job.job_id = self.job_id
         changed, self.job, self.lost = job != self.job, job, None
         if changed and self.goal.on_update:
@@ -115,19 +115,19 @@ class Wait:
         return False
 
     def turn(self, pace: Pace) -> float:
-        """Take the next place of `pace`; return the seconds until it, or until the last poll that is possible."""
+        """Reserve the next slot of `pace`; return the seconds until it, or until the last possible poll."""
         return min(pace.go(self.clock()), max(0.0, self.seconds_left() - LAST_POLL))
 
     @contextmanager
     def forgiving(self, pace: Pace | None = None) -> Iterator[None]:
-        """Let a failed poll pass, where another one may help; tell `pace` how it ended."""
+        """Suppress the error of a failed poll if another one may succeed; report the result to `pace`."""
         sent = self.clock()
         try:
             yield
         except PASSING as error:
             if is_permanent(error):
                 raise
-            log.warning("Short job %s: a poll failed, the wait goes on: %s", self.job_id, error)
+            log.warning("Short job %s: a poll failed, still waiting: %s", self.job_id, error)
             self.lost = error
             if pace and isinstance(error, RateLimitError):
                 pace.throttled(sent, self.clock(), retry_after(error))
@@ -139,22 +139,22 @@ class Wait:
         """Return the seconds until the next poll.
 
         Raises:
-            WaitTimeout: The time is up; it has the last response, and the last failed poll as its cause.
+            WaitTimeout: The timeout has passed. The error has the last response; its cause is the last failed poll.
         """
         left = self.seconds_left() - LAST_POLL
         if left <= 0:
             raise self.timed_out()
-        asked = retry_after(self.lost) or 0.0
+        requested = retry_after(self.lost) or 0.0
         interval = self.interval()
         self.polls += 1
-        return min(left, max(interval * (1 + self.random()) / 2, min(asked, MAX_RETRY_AFTER)))
+        return min(left, max(interval * (1 + self.random()) / 2, min(requested, MAX_RETRY_AFTER)))
 
     def interval(self) -> float:
-        """Return the seconds until the next poll at most; they are shortened by up to a half, at random."""
+        """Return the maximum seconds until the next poll. Random jitter shortens them by up to a half."""
         return min(MAX_INTERVAL, FIRST_INTERVAL * INTERVAL_GROWTH ** min(self.polls, 20))
 
     def timed_out(self) -> WaitTimeout:
-        """Return the error for a wait whose time is up; the last failed poll is its cause."""
+        """Return the error for a wait that timed out; its cause is the last failed poll."""
         error = WaitTimeout(self.job_id, self.goal.timeout, self.job)
         error.__cause__ = self.lost
         return error
@@ -162,10 +162,10 @@ class Wait:
 
 @attrs.frozen
 class Finished:
-    """One of many jobs that finished.
+    """The outcome of a job that finished.
 
     Attributes:
-        job_id: The job.
+        job_id: The job's ID.
         job: Its last response.
     """
 
@@ -176,12 +176,12 @@ class Finished:
 
 @attrs.frozen
 class Failed:
-    """One of many jobs that failed, timed out or could not be queried.
+    """The outcome of a job that failed, timed out or could not be queried.
 
     Attributes:
-        job_id: The job.
+        job_id: The job's ID.
         job: Its last response, if there was one.
-        error: `ShortJobFailed`, `WaitTimeout` or what the service rejected the request with.
+        error: `ShortJobFailed`, `WaitTimeout` or the error of the query.
     """
 
     job_id: str
@@ -189,5 +189,5 @@ class Failed:
     error: MetaStudioError
 
 
-#: The outcome of one of many jobs: where `error` is None, `job` is there.
+#: The outcome of one of many jobs. If `error` is None, `job` is not None.
 Outcome: TypeAlias = Finished | Failed

@@ -1,4 +1,4 @@
-"""A recording as it is given, a path, bytes or an open file, and what goes wrong when it is read."""
+"""A recording given as a path, bytes or an open file, and the errors of reading it."""
 
 import functools
 import io
@@ -18,7 +18,7 @@ Recording: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 
 @attrs.frozen(eq=False)
 class Source:
-    """A recording: its label in messages, the name of its file or an empty one, and how it is opened at its start."""
+    """A recording: its label in messages, its file name (may be empty), and a function that opens it at its start."""
 
     label: str
     name: str
@@ -26,16 +26,16 @@ class Source:
 
 
 def source_of(recording: Recording) -> Source:
-    """Return a recording that can be opened.
+    """Return the source of a recording.
 
     Raises:
-        RecordingError: It cannot.
+        RecordingError: It cannot be opened.
     """
     if isinstance(recording, bytes):
         return Source("the recording", "", functools.partial(io.BytesIO, recording))
     if isinstance(recording, str | os.PathLike) and isinstance(os.fspath(recording), str):
         return _file(recording)
-    file: Any = recording  # or anything else: it is tried out
+    file: Any = recording  # may be anything, so it is tried
     try:
         usable, start = file.read(0) == b"" and file.seekable(), file.tell()
     except (AttributeError, TypeError, OSError, ValueError):
@@ -45,7 +45,7 @@ def source_of(recording: Recording) -> Source:
             "recording must be a path, bytes or an open binary file that can seek (mode 'rb'; write a stream to a file "
             f"first), not {type(recording).__name__}"
         )
-    name = getattr(file, "name", "")  # it may be a descriptor's number
+    name = getattr(file, "name", "")  # it may be a file descriptor
     return Source("the recording", name if isinstance(name, str) else "", functools.partial(_rewound, file, start))
 
 
@@ -53,8 +53,8 @@ def _file(path: str | os.PathLike[str]) -> Source:
     label, file = f"recording {printable(repr(os.fspath(path)), 200)}", Path(path).absolute()
     with explained(label):
         if file.is_dir():
-            raise RecordingError(f"{label} is a folder: give the file in it, or a zip of it")
-        if not file.is_file():  # to open a pipe might take forever
+            raise RecordingError(f"{label} is a folder: pass the file in it, or a zip of that file")
+        if not file.is_file():  # opening a pipe may block forever
             raise RecordingError(f"{label} does not exist, or is a pipe or a device: check the path")
     return Source(label, file.name, functools.partial(file.open, "rb"))
 
@@ -63,12 +63,12 @@ def _file(path: str | os.PathLike[str]) -> Source:
 def _rewound(file: BinaryIO, start: int) -> Iterator[BinaryIO]:
     file.seek(start)
     yield file
-    file.seek(start)  # not after an error: by then somebody else may be reading
+    file.seek(start)  # not after an error: other code may be reading it by then
 
 
 @contextmanager
 def explained(label: str) -> Iterator[None]:
-    """Turn what goes wrong while a recording is read into a RecordingError: it is no failure of the network."""
+    """Raise errors of reading a recording as `RecordingError`: they are not failures of the network."""
     try:
         yield
     except FileNotFoundError as error:
@@ -80,5 +80,5 @@ def explained(label: str) -> Iterator[None]:
 
 
 def changed(label: str) -> RecordingError:
-    """Return the error for a recording that is not what it was."""
-    return RecordingError(f"{label} changed while it was read: wait until it is complete, and start again")
+    """Return the error for a recording that has changed."""
+    return RecordingError(f"{label} changed while it was read: wait until it is complete, and try again")

@@ -1,4 +1,4 @@
-"""A recording is checked here, and presented as the zip that is uploaded: neither copied nor read into memory."""
+"""Check a recording, and pack it as the zip to upload, without copying it or reading it into memory."""
 
 import zipfile
 import zlib
@@ -13,19 +13,19 @@ from .journey_errors import RecordingError
 from .limits import RecordingLimits, check_seconds
 from .recording_source import Recording, Source, changed, explained, source_of
 
-_TOO_LARGE: Final = 5 * 1024**3  # for the store, in one request
+_TOO_LARGE: Final = 5 * 1024**3  # for object storage, in one request
 _PIECE: Final = 2**20
 
 
 @attrs.frozen(eq=False)
 class Packed:
-    """A recording that can be uploaded.
+    """A recording that is ready to be uploaded.
 
     Attributes:
-        name: Of the zip's entry, or of the file that is a zip already.
-        size: The bytes of the zip.
-        seconds: The recording's length, or None where it is unknown.
-        warnings: What may be wrong with it.
+        name: The name of the zip's entry, or of the file if it is a zip already.
+        size: The size of the zip in bytes.
+        seconds: The recording's length, or None if it is unknown.
+        warnings: What may be wrong with the recording.
     """
 
     name: str
@@ -38,10 +38,10 @@ class Packed:
     _frame: tuple[bytes, bytes] = attrs.field(repr=False)  # before and after the recording
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the zip in pieces of at most 1 MiB, from its beginning: a repeat of the upload calls this again.
+        """Yield the zip in chunks of at most 1 MiB, from its start: a retry of the upload calls this again.
 
         Raises:
-            RecordingError: The recording changed, or cannot be read any more.
+            RecordingError: The recording has changed, or can no longer be read.
         """
         label, crc = self._source.label, 0
         with explained(label), self._source.open() as file:
@@ -63,13 +63,13 @@ class Packed:
 def prepare(
     recording: Recording, limits: RecordingLimits | None = None, digest: Callable[[bytes], object] | None = None
 ) -> Packed:
-    """Return `recording` as the zip to upload: a zip as it is, anything else as the one entry of a zip.
+    """Return `recording` as the zip to upload: a zip unchanged, anything else as the only entry of a zip.
 
-    It is read once, for its checksum; `digest` gets its bytes. A file object is read from its position on, and stays
-    open.
+    It is read once for its checksum, and `digest` is called with its bytes. A file object is read from its current
+    position, and stays open.
 
     Raises:
-        RecordingError: It cannot be read or sent, or its length is outside the `limits`.
+        RecordingError: It cannot be read or uploaded, or its length is outside `limits`.
     """
     source, crc = source_of(recording), 0
     with explained(source.label), source.open() as file:
@@ -86,10 +86,10 @@ def prepare(
 
 
 def check(recording: Recording) -> tuple[int, float | None, tuple[str, ...]]:
-    """Return a recording's bytes, seconds (None where unknown) and warnings; only its head is read.
+    """Return a recording's bytes, seconds (None if unknown) and warnings; only its header is read.
 
     Raises:
-        RecordingError: It cannot be read or sent.
+        RecordingError: It cannot be read or uploaded.
     """
     source = source_of(recording)
     with explained(source.label), source.open() as file:
@@ -100,7 +100,7 @@ def check(recording: Recording) -> tuple[int, float | None, tuple[str, ...]]:
 def _inspected(
     source: Source, file: BinaryIO, limits: RecordingLimits | None
 ) -> tuple[str, int, riff.Wave, tuple[str, ...]]:
-    """Return the suffix for a recording's format, its length, its head and the warnings; `file` is where it was."""
+    """Return a recording's suffix, bytes, WAV header and warnings; the position of `file` does not change."""
     start, length = file.tell(), riff.size(file)
     _check_size(source.label, length)
     kind = _kind(source, file)
@@ -112,7 +112,7 @@ def _inspected(
 
 
 def _pieces(label: str, file: BinaryIO, left: int) -> Iterator[bytes]:
-    """Yield the next `left` bytes, if the file ends after them: that is known before the last piece goes out."""
+    """Yield the next `left` bytes; raise before the last piece if the file does not end after them."""
     while left:
         piece = file.read(min(left, _PIECE))
         left -= len(piece)
@@ -123,24 +123,24 @@ def _pieces(label: str, file: BinaryIO, left: int) -> Iterator[bytes]:
 
 def _check_size(label: str, size: int) -> None:
     if size <= 0:
-        raise RecordingError(f"{label} is empty: give a file with a recording in it")
+        raise RecordingError(f"{label} is empty: pass a file with a recording in it")
     if size >= _TOO_LARGE:
-        raise RecordingError(f"{label} has {size} bytes, and must have less than 5 GB ({_TOO_LARGE}): cut it")
+        raise RecordingError(f"{label} has {size} bytes, but must be smaller than 5 GB ({_TOO_LARGE}): cut it")
 
 
 def _kind(source: Source, file: BinaryIO) -> str:
-    """Return the suffix for what the file's content is, or else its name says; empty if that is unknown."""
+    """Return the suffix for the file's content, or else the suffix of its name; empty if it is unknown."""
     head, suffix = file.read(12), Path(source.name).suffix.lower()
     kind, is_zip = riff.kind(head), (suffix == ".zip" or head[:2] == b"PK") and zipfile.is_zipfile(file)
     if suffix == ".zip" and not is_zip:
-        raise RecordingError(f"{source.label} is no zip: make it again, or give the recording itself")
+        raise RecordingError(f"{source.label} is not a zip: create it again, or pass the recording itself")
     if suffix == ".wav" and kind != ".wav":
-        raise RecordingError(f"{source.label} is no WAV (RIFF/WAVE): export it again, or correct its suffix")
+        raise RecordingError(f"{source.label} is not a WAV (RIFF/WAVE): export it again, or correct its suffix")
     return ".zip" if is_zip else kind or (suffix if suffix in {".mp3", ".m4a"} else "")
 
 
 def _name(name: str, kind: str) -> str:
-    """Return the base name as any system can unpack it; one of our own where it has no suffix."""
+    """Return a base name that any system can unpack; a default name if it has no suffix."""
     base = "".join(c if c.isprintable() and c not in '\\:*?"<>|' else "_" for c in Path(name).name[-200:].lstrip("."))
     stem, _, suffix = base.rpartition(".")
     return base if stem and suffix else f"recording{kind or '.bin'}"

@@ -1,4 +1,4 @@
-"""What may be tried again, and when: data and pure functions. The calls are in `calls`."""
+"""Which failures may be retried, and when. Data and pure functions; `calls` runs the calls."""
 
 import re
 import ssl
@@ -14,14 +14,14 @@ from .errors import APIConnectionError, APIStatusError, MetaStudioError
 
 
 class Repeat(Enum):
-    """Whether a request that failed may be sent again."""
+    """Whether a failed request may be retried."""
 
     ALWAYS = "it was not executed"
     IF_IDEMPOTENT = "it may have been executed"
     NEVER = "it would fail again"
 
 
-# By status and code of the gateway's error table; a status without a code is from something else on the way.
+# By status and code, from the gateway's error table. A status without a code is from another server, such as a proxy.
 _REPEATS: Final[dict[tuple[int, str | None], Repeat]] = {
     (429, "0308"): Repeat.ALWAYS,
     (429, None): Repeat.ALWAYS,
@@ -37,18 +37,18 @@ _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeou
 
 FIRST_DELAY: Final = 0.5  # seconds; doubled with each attempt
 MAX_DELAY: Final = 8.0
-#: A `Retry-After` beyond this is not slept through: the caller decides what to do with so much time.
+#: If `Retry-After` is longer, the call does not wait: the caller decides what to do.
 MAX_RETRY_AFTER: Final = 60.0
 
 
 def may_repeat(error: MetaStudioError, *, idempotent: bool) -> bool:
-    """Tell whether what ended in `error` may be sent again."""
+    """Return whether a request that failed with `error` may be retried."""
     may = repeat(error)
     return may is Repeat.ALWAYS or (may is Repeat.IF_IDEMPOTENT and idempotent)
 
 
 def repeat(error: MetaStudioError) -> Repeat:
-    """Return on what it depends whether that is so."""
+    """Return the condition under which a request that failed with `error` may be retried."""
     if is_permanent(error):
         return Repeat.NEVER
     if isinstance(error, APIConnectionError):
@@ -60,9 +60,9 @@ def repeat(error: MetaStudioError) -> Repeat:
 
 
 def is_permanent(error: MetaStudioError) -> bool:
-    """Tell whether a connection fails for a reason that does not pass.
+    """Return whether a connection failed for a permanent reason.
 
-    A certificate that does not verify, or a proxy that refuses (407, 403) or is none; a 5xx of the proxy passes.
+    A certificate did not verify, or a proxy refused (407, 403) or is not a proxy. A proxy's 5xx is temporary.
     """
     cause = error.__cause__ if isinstance(error, APIConnectionError) else None
     refused = isinstance(cause, httpx.ProxyError) and not str(cause).startswith("5")
@@ -70,17 +70,17 @@ def is_permanent(error: MetaStudioError) -> bool:
 
 
 def backoff(made: int, random: float) -> float:
-    """Return the seconds to wait after so many failed attempts.
+    """Return the seconds to wait after `made` failed attempts.
 
-    With full jitter, `random` between 0 and 1: clients that failed together do not come back together.
+    With full jitter (`random` is between 0 and 1), clients that failed together do not retry together.
     """
     return random * min(MAX_DELAY, FIRST_DELAY * 2.0 ** min(made - 1, 20))
 
 
 def retry_after(error: MetaStudioError | None) -> float | None:
-    """Return the seconds that `Retry-After` asks to wait, as a number or a date; None where it is neither.
+    """Return the seconds in `Retry-After`, which is a number or a date; None if it is neither.
 
-    A date is compared with the response's own `Date`: our clock may be another.
+    A date is compared with the response's own `Date`, since the local clock may differ.
     """
     if not isinstance(error, APIStatusError):
         return None

@@ -1,6 +1,6 @@
-"""The formats, to the byte: what a recording is, what a WAV's header says, and what a zip has around its entry.
+"""Binary formats: the format of a recording, the header of a WAV, and the frame of a zip around its entry.
 
-The standard library's `wave` refuses what recorders write: floats, 64-bit sizes, and the sizes of streamed files.
+The standard library's `wave` rejects what recorders write: floats, 64-bit sizes, and the sizes of streamed files.
 """
 
 import io
@@ -10,22 +10,22 @@ from typing import BinaryIO, Final
 
 import attrs
 
-_ZIP64_FROM: Final = 0xFFFF_FFFF - 2**16  # the directory's offset, which is a little more, must fit as well
+_ZIP64_FROM: Final = 0xFFFF_FFFF - 2**16  # the directory's offset, which is slightly larger, must fit too
 _MOST_CHUNKS: Final = 1000
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-#: What a writer puts for a size that it does not know (yet), or that does not fit.
+#: Written for a size that is not known (yet), or does not fit.
 _UNKNOWN: Final = (0, 0xFFFF_FFFF)
 
 
 @attrs.frozen
 class Wave:
-    """What a WAV's header says. None is what could not be read.
+    """The header of a WAV. A value that could not be read is None.
 
     Attributes:
-        rate: Samples a second.
-        channels: How many there are.
-        bits: Of one sample.
-        seconds: How long it is, by the bytes that are there.
+        rate: Samples per second.
+        channels: The number of channels.
+        bits: Bits per sample.
+        seconds: The length, calculated from the number of bytes.
     """
 
     rate: int | None = None
@@ -35,7 +35,7 @@ class Wave:
 
 
 def warnings(kind: str, wave: Wave) -> Iterator[str]:
-    """Yield what may be wrong with a recording: `kind` is its suffix, empty if it is unknown."""
+    """Yield what may be wrong with a recording; `kind` is its suffix, or empty if it is unknown."""
     if not kind:
         yield "the recording's format was not recognised, and its length was not checked"
     elif kind != ".wav":
@@ -45,13 +45,13 @@ def warnings(kind: str, wave: Wave) -> Iterator[str]:
     if wave.rate is not None and wave.rate < 16_000:
         yield f"the WAV has {wave.rate} Hz, which is below 16000 Hz"
     if wave.channels is not None and wave.channels > 1:
-        yield f"the WAV has {wave.channels} channels; one is advised"
+        yield f"the WAV has {wave.channels} channels; one is recommended"
     if wave.bits is not None and wave.bits != 16:
-        yield f"the WAV has {wave.bits} bit; 16 are advised"
+        yield f"the WAV has {wave.bits} bits per sample; 16 are recommended"
 
 
 def kind(head: bytes) -> str:
-    """Return the suffix for a file that starts with `head`, 12 bytes: .wav, .mp3, .m4a, or an empty one."""
+    """Return the suffix for a file that starts with the 12 bytes `head`: .wav, .mp3, .m4a, or empty."""
     if head[:4] in {b"RIFF", b"RF64", b"BW64"} and head[8:] == b"WAVE":
         return ".wav"
     if head[4:8] == b"ftyp":
@@ -61,7 +61,7 @@ def kind(head: bytes) -> str:
 
 
 def size(file: BinaryIO) -> int:
-    """Return how many bytes a file has from its position on, which stays."""
+    """Return the number of bytes from a file's position to its end. The position does not change."""
     start = file.tell()
     file.seek(0, io.SEEK_END)
     end = file.tell()
@@ -70,7 +70,7 @@ def size(file: BinaryIO) -> int:
 
 
 def read(file: BinaryIO) -> Wave:
-    """Return what the header says of the WAV that starts at the file's position, which is moved."""
+    """Read the header of the WAV at a file's position. The position changes."""
     end = file.tell() + size(file)
     if kind(file.read(12)) != ".wav":
         return Wave()
@@ -92,7 +92,7 @@ def read(file: BinaryIO) -> Wave:
 
 
 def _length(size: int, long_size: int, rest: int) -> int:
-    """Return the bytes of sound: as many as the header says, or the rest where it says none or too many."""
+    """Return the bytes of sound: the size in the header, or the rest of the file if it is missing or too large."""
     said = long_size if size in _UNKNOWN else size
     return said if 0 < said <= rest else rest
 
@@ -102,7 +102,7 @@ def _wave(form: bytes, length: int | None) -> Wave:
         return Wave()
     code, channels, rate, _, frame, bits = struct.unpack("<HHIIHH", form[:16])
     if code == _EXTENSIBLE:
-        code = int.from_bytes(form[24:26], "little")  # the real one starts the GUID
+        code = int.from_bytes(form[24:26], "little")  # the actual code is at the start of the GUID
     seconds = None
     if code in {_PCM, _FLOAT} and rate and frame and length is not None:
         seconds = length / (rate * frame)
@@ -110,11 +110,11 @@ def _wave(form: bytes, length: int | None) -> Wave:
 
 
 def zip_frame(name: str, length: int, crc: int) -> tuple[bytes, bytes]:
-    """Return what a zip with one stored entry has before the entry's data, and after it."""
+    """Return the bytes of a zip before and after the data of its only, stored entry."""
     raw, large = name.encode(), length >= _ZIP64_FROM
     version, flags, shown = 45 if large else 20, 0 if name.isascii() else 0x800, 0xFFFF_FFFF if large else length
     extra = struct.pack("<HHQQ", 1, 16, length, length) if large else b""
-    # Stored; at 0:00 of 1980-01-01, so that the same recording gives the same bytes.
+    # Stored, with the date 1980-01-01 0:00, so that the same recording gives the same bytes.
     entry = struct.pack("<HHHHHIIIHH", version, flags, 0, 0, 0x21, crc, shown, shown, len(raw), len(extra))
     head = b"PK\3\4" + entry + raw + extra
     made_by = struct.pack("<H", 3 << 8 | version)  # Unix, as are the permissions

@@ -1,4 +1,4 @@
-"""`ShortJobs`: an operation is one short method here, and one in `async_short_jobs`."""
+"""`ShortJobs`: each operation is one short method here, and one in `async_short_jobs`."""
 
 from collections.abc import Collection
 from functools import partial
@@ -28,7 +28,7 @@ from .upload_body import Body, File, OnProgress, Source
 
 
 class ShortJobs(Operations):
-    """The short jobs of one project; `studio.short_jobs`."""
+    """The short jobs of one project, `studio.short_jobs`."""
 
     def __init__(self, caller: Caller, uploader: Uploader, app_user_id: str | None, paces: dict[str, Pace]) -> None:
         super().__init__(app_user_id, paces)
@@ -47,48 +47,48 @@ class ShortJobs(Operations):
         Args:
             job_id: The job's ID.
             app_user_id: Sent as `X-App-UserId`, instead of the client's.
-            max_retries: For this call, instead of the client's.
+            max_retries: The retries of this call, instead of the client's.
             total_timeout: Seconds for this call with its retries, instead of the client's.
 
         Raises:
             ConfigurationError: An argument is malformed; nothing was sent.
-            APIConnectionError: No response came back.
-            APIStatusError: The gateway or the service rejected the request; the subclass tells how.
-            APIResponseValidationError: The response is not this short job.
+            APIConnectionError: No response was received.
+            APIStatusError: The gateway or the service rejected the request; the subclass says why.
+            APIResponseValidationError: The response does not describe this short job.
         """
         return self._show(job_id, app_user_id, self._caller.new(max_retries, total_timeout))
 
     def create(
         self, *, job_type: str = "VOICE_ASSESS", language: str = "CN", app_user_id: str | None = None
     ) -> CreatedShortJob:
-        """Create a short job; return its ID, and the URL that its recording is to be uploaded to, which is a secret.
+        """Create a short job; return its ID, and the URL to upload its recording to, which is a secret.
 
-        It may be repeated where the response was lost: a job that is never committed does not run (inferred).
+        It is retried if the response is lost, since a job that is never committed does not run (inferred).
         """
         body, call = operations.creation(job_type, language), self._caller.new(repeatable=True)
         return self._create(body, self._user(app_user_id), call)
 
     def upload(self, url: str, file: Source, *, on_progress: OnProgress | None = None) -> None:
-        """Upload a file as it is (a zip, with the recording in it) to the URL of `create`; no credentials are sent.
+        """Upload a file unchanged (a zip with the recording in it) to the URL of `create`; no credentials are sent.
 
         Args:
-            url: `data_uploading_url` of what `create` returned.
+            url: The `data_uploading_url` that `create` returned.
             file: A path, or an open binary file.
-            on_progress: Called with the bytes that were sent and all; a repeat starts again from 0.
+            on_progress: Called with the number of bytes sent and the total. A retry starts again from 0.
 
         Raises:
-            ConfigurationError: The file cannot be read, or the URL is none; nothing was sent.
+            ConfigurationError: The file cannot be read, or the URL is invalid; nothing was sent.
             UploadError, APIConnectionError: Object storage rejected the upload, or did not respond.
         """
         url = Secret(url)  # first, for tracebacks with locals
         self._upload(url, File(file), on_progress)
 
     def commit(self, job_id: str, *, app_user_id: str | None = None) -> None:
-        """Start a job whose recording was uploaded. Where the response is lost, query first whether it had arrived."""
+        """Start a job whose recording was uploaded. If the response is lost, the job is queried before a retry."""
         operations.run(on(self), committing(validation.path_id("job_id", job_id), self._user(app_user_id)))
 
     def limits(self) -> RecordingLimits:
-        """Return the shortest and the longest recording that may be assessed, in seconds."""
+        """Return the minimum and maximum length of a recording, in seconds."""
         found = self._caller.run(show_tenant_duration_cfg.sync, TenantDurationCfg, self._caller.new())
         return operations.recording_limits(found)
 
@@ -107,15 +107,15 @@ class ShortJobs(Operations):
         Args:
             recording: A path, bytes, or an open binary file: a WAV (packed into a zip), or a ready zip.
             language: CN or EN.
-            timeout: Seconds to wait after the commit; nothing is sent after them.
+            timeout: Seconds to wait after the commit. Nothing is sent after that.
             app_user_id: As for `show`.
             on_update: As for `wait`.
             on_progress: As for `upload`.
 
         Raises:
             ConfigurationError: The recording or an argument cannot be used; no job was created.
-            ShortJobFailed, WaitTimeout: As for `wait`; after a `WaitTimeout`, `finish` goes on.
-            AssessmentInterrupted: Anything else failed after the job was created; it names the step and the job.
+            ShortJobFailed, WaitTimeout: As for `wait`; after a `WaitTimeout`, `finish` continues.
+            AssessmentInterrupted: Another error after the job was created. It has the step and the job's ID.
         """
         goal = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update)
         user, body = self._user(app_user_id), operations.warn(prepare(recording))
@@ -125,7 +125,7 @@ class ShortJobs(Operations):
     def finish(
         self, job_id: str, *, timeout: float, app_user_id: str | None = None, on_update: OnUpdate | None = None
     ) -> ShortJob:
-        """Go on with a job whose recording was uploaded: commit it, if that is still to do, and wait."""
+        """Continue a job whose recording was uploaded: commit it if it is not committed yet, and wait."""
         goal, user = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, on_update), self._user(app_user_id)
         return operations.run(on(self), finishing(validation.path_id("job_id", job_id), user, goal.timeout, on_update))
 
@@ -141,20 +141,21 @@ class ShortJobs(Operations):
     ) -> ShortJob:
         """Poll a short job until it is finished, and return it.
 
-        Polls at once, then at growing intervals of up to 30 seconds. A poll that fails may be repeated.
+        The first poll is sent at once, the next ones at growing intervals of up to 30 seconds. After a failed poll,
+        the wait continues if another one may succeed.
 
         Args:
             job_id: The job's ID.
-            timeout: Seconds; nothing is sent after them.
+            timeout: Seconds to wait. Nothing is sent after that.
             app_user_id: As for `show`.
-            on_update: Called with the job whenever a response differs from the last one.
+            on_update: Called with the job whenever its response has changed.
             success: The states in which the job is returned.
-            failure: The states in which `ShortJobFailed` is raised, unless they are in `success`. Every other state
+            failure: The states in which `ShortJobFailed` is raised, unless they are in `success`. Any other state
                 means that the job is running.
 
         Raises:
-            ShortJobFailed, WaitTimeout: It ended in a state of failure, or not in time.
-            MetaStudioError: What `show` raises, where polling again would not help.
+            ShortJobFailed, WaitTimeout: The job ended in a failure state, or did not finish in time.
+            MetaStudioError: An error of `show` that another poll would not fix.
         """
         (wait,) = operations.waits([job_id], Goal(timeout, success, failure, on_update), self._caller.clock)
         while wait.seconds_left() > 0:
@@ -165,7 +166,7 @@ class ShortJobs(Operations):
             if job is not None and wait.take(job):
                 return job
             self._pause(wait.delay())
-        raise wait.timed_out()  # the sleep took longer than it should have
+        raise wait.timed_out()  # the sleep took longer than requested
 
     def _show(self, job_id: str, app_user_id: str | None, call: Call) -> ShortJob:
         job_id, user = validation.path_id("job_id", job_id), self._user(app_user_id)

@@ -1,4 +1,4 @@
-"""An upload to a presigned URL: streamed, with the headers of its signature and no others, and without credentials."""
+"""Upload to a presigned URL: streamed, with exactly the headers that it was signed with, and without credentials."""
 
 import asyncio
 import random
@@ -26,8 +26,8 @@ from .upload_target import Target, expires
 
 
 @attrs.define(eq=False, repr=False)
-class _Repeats:
-    """Decides whether an upload that failed is sent again: from its start, while the URL lives."""
+class _Retries:
+    """Decides whether a failed upload is retried, from its start, until the URL expires."""
 
     ends: datetime | None
     max_retries: int
@@ -37,15 +37,15 @@ class _Repeats:
         """Return the seconds to wait before the next attempt.
 
         Raises:
-            MetaStudioError: `error` itself, if no other attempt follows.
+            MetaStudioError: `error` itself, if there is no further attempt.
         """
         self.made += 1
         passing = error.is_passing if isinstance(error, UploadError) else may_repeat(error, idempotent=True)
-        seconds = backoff(self.made, random.random())  # noqa: S311  # no secret
+        seconds = backoff(self.made, random.random())  # noqa: S311  # not for cryptography
         is_over = self.ends is not None and datetime.now(UTC) + timedelta(seconds=seconds) >= self.ends
         if self.made > self.max_retries or not passing or is_over:
             raise error
-        log.warning("Upload attempt %d failed, the next one follows in %.2f s: %s", self.made, seconds, error)
+        log.warning("Upload attempt %d failed, retrying in %.2f s: %s", self.made, seconds, error)
         return seconds
 
 
@@ -60,13 +60,13 @@ class Uploader:
     _clients: dict[str, httpx.Client] = attrs.field(factory=dict)
 
     def upload(self, url: Secret, body: Body, on_progress: OnProgress | None) -> None:
-        """Upload `body`, again where that may help."""
-        target, repeats = Target(url), _Repeats(expires(url), self.max_retries)
+        """Upload `body`, with retries."""
+        target, retries = Target(url), _Retries(expires(url), self.max_retries)
         while True:
             try:
                 return self._put(target, body, on_progress)
             except MetaStudioError as error:
-                delay = repeats.delay(error)
+                delay = retries.delay(error)
             self.sleep(delay)
 
     def _put(self, target: Target, body: Body, on_progress: OnProgress | None) -> None:
@@ -79,7 +79,7 @@ class Uploader:
         except (httpx.HTTPError, OSError) as error:
             failure = failure_of(request, error, started)
         except BaseException as error:
-            forget_locals(error)  # httpcore's frames have the target
+            forget_locals(error)  # httpcore's frames hold the target, which is secret
             raise
         else:
             failure = None if response.is_success else upload_error(response)
@@ -103,7 +103,7 @@ class Uploader:
 
 @attrs.define(eq=False, repr=False)
 class AsyncUploader:
-    """Uploads for `AsyncMetaStudio`; as `Uploader`."""
+    """Uploads for `AsyncMetaStudio`; see `Uploader`."""
 
     verify: Verify
     proxy: Proxy
@@ -112,13 +112,13 @@ class AsyncUploader:
     _clients: dict[str, httpx.AsyncClient] = attrs.field(factory=dict)
 
     async def upload(self, url: Secret, body: Body, on_progress: OnProgress | None) -> None:
-        """Upload `body`, again where that may help."""
-        target, repeats = Target(url), _Repeats(expires(url), self.max_retries)
+        """Upload `body`, with retries."""
+        target, retries = Target(url), _Retries(expires(url), self.max_retries)
         while True:
             try:
                 return await self._put(target, body, on_progress)
             except MetaStudioError as error:
-                delay = repeats.delay(error)
+                delay = retries.delay(error)
             await self.sleep(delay)
 
     async def _put(self, target: Target, body: Body, on_progress: OnProgress | None) -> None:

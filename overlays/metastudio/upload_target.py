@@ -1,4 +1,4 @@
-"""Where an upload goes: a presigned URL, which is a secret."""
+"""The target of an upload: a presigned URL, which is a secret."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,15 +11,15 @@ from huaweicloud_auth.validation import is_loopback
 
 from .errors import ConfigurationError
 
-#: For each phase; there is no limit for all of them, since 100 MB at 2 Mbit/s take 400 seconds.
+#: For each phase. There is no limit for the whole upload, since 100 MB at 2 Mbit/s take 400 seconds.
 TIMEOUT: Final = httpx.Timeout(60.0, connect=30.0)
 
 
 class Target:
-    """Where an upload goes; the query of its URL is a secret, and shown nowhere.
+    """The target of an upload. The query of its URL is a secret, and is never shown.
 
     Raises:
-        ConfigurationError: It is neither https nor on loopback.
+        ConfigurationError: The URL is neither https nor on loopback.
     """
 
     def __init__(self, url: Secret) -> None:
@@ -40,12 +40,12 @@ def _problem(url: httpx.URL) -> str | None:
     if url.scheme not in {"http", "https"} or not url.host:
         return "must be the one that create() returned: https://…"
     if url.scheme == "http" and not is_loopback(url.host):
-        return "is plain http, which would show the recording to the network: use https"
+        return "is plain http, which would expose the recording to the network: use https"
     return None
 
 
 def expires(url: str) -> datetime | None:
-    """Return the end of an upload URL's life; None where it cannot be read from it."""
+    """Return when an upload URL expires, or None if the URL does not say."""
     query = {name.lower(): value for name, value in httpx.QueryParams(_parsed(url).query.decode("ascii")).items()}
     try:
         if "expires" in query:

@@ -1,4 +1,4 @@
-"""Arguments are validated here, before anything is signed or sent."""
+"""Validate arguments, before anything is signed or sent."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
@@ -9,12 +9,12 @@ from .errors import ConfigurationError, printable
 
 __all__ = ["count", "endpoint", "function", "header_value", "number", "path_id", "region", "share", "strings"]
 
-#: Seconds: 31 years. What sockets and event loops can wait for is not much longer.
+#: In seconds, 31 years. Sockets and event loops cannot wait much longer.
 MAX_NUMBER: Final = 1e9
 
 
 def number(name: str, value: float) -> float:
-    """Return `value` if it is a number above 0 and of at most `MAX_NUMBER`.
+    """Return `value` if it is a number above 0 and at most `MAX_NUMBER`.
 
     Raises:
         ConfigurationError: It is not.
@@ -49,14 +49,14 @@ def count(name: str, value: int, least: int = 0) -> int:
 
 
 def strings(name: str, values: Iterable[str]) -> Collection[str]:
-    """Return `values`, if they are several strings: a single one would be taken for its letters.
+    """Return `values` if they are a collection of strings. A single string would be read as its characters.
 
     Raises:
-        ConfigurationError: It is a string itself, or something in it is none.
+        ConfigurationError: `values` is a single string, or contains something that is not a string.
     """
-    several = list(values) if isinstance(values, Iterator) else values  # an iterator can be gone through once
+    several = list(values) if isinstance(values, Iterator) else values  # an iterator can be read only once
     if isinstance(several, str) or not isinstance(several, Collection) or not all(isinstance(v, str) for v in several):
         raise ConfigurationError(
-            f"{name} must be several strings, a list for example, not {printable(repr(values), 80)}"
+            f"{name} must be a collection of strings, such as a list, not {printable(repr(values), 80)}"
         )
     return several

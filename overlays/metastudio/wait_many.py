@@ -1,4 +1,4 @@
-"""Waiting for many jobs at once, with one pace for all of them. Time is the event loop's."""
+"""Wait for many jobs at once, with one pace for all of them and the event loop's clock."""
 
 import asyncio
 import heapq
@@ -19,15 +19,15 @@ Poll: TypeAlias = asyncio.Future[ShortJob]
 async def outcomes(
     poll: Callable[[Wait], Awaitable[ShortJob]], waits: Iterable[Wait], pace: Pace, max_in_flight: int
 ) -> AsyncGenerator[Outcome, None]:
-    """Poll each job until it is finished; yield its outcome, as it comes.
+    """Poll each job until it is finished; yield its outcome as soon as it is known.
 
     Raises:
-        MetaStudioError: A refusal that concerns all jobs. What was not yielded by then is unfinished.
+        MetaStudioError: An error that concerns all jobs. Jobs that were not yielded by then are unfinished.
     """
     clock = asyncio.get_running_loop().time
-    number = count()  # decides between jobs that are due at the same time
+    number = count()  # orders jobs that are due at the same time
     due = [(0.0, next(number), wait) for wait in waits]
-    polling: dict[Poll, tuple[Wait, float]] = {}  # with the time since when
+    polling: dict[Poll, tuple[Wait, float]] = {}  # with the time when it was sent
     try:
         while due or polling:
             pause = _pause(*due[0], pace, clock()) if due and len(polling) < max_in_flight else None
@@ -52,12 +52,12 @@ async def outcomes(
 
 
 def _pause(due: float, _: int, wait: Wait, pace: Pace, now: float) -> float:
-    """Return the seconds until the job is polled again, or until its time is up."""
+    """Return the seconds until the next poll of the job, or until its timeout."""
     return min(max(due, pace.next) - now, wait.seconds_left())
 
 
 async def _first_done(polling: Iterable[Poll], pause: float | None) -> set[Poll]:
-    """Return what is done first; nothing, if nothing is within the pause."""
+    """Return the polls that are done first, or none if none is done within the pause."""
     if not polling:
         await asyncio.sleep(pause or 0)
         return set()
@@ -66,7 +66,7 @@ async def _first_done(polling: Iterable[Poll], pause: float | None) -> set[Poll]
 
 
 def _settled(done: Poll, wait: Wait, pace: Pace, sent: float, now: float) -> Outcome | float:
-    """Return the outcome of the job; or, if it is still running, the seconds until its next poll."""
+    """Return the outcome of the job, or the seconds until its next poll if it is still running."""
     job = None
     try:
         with wait.forgiving():

@@ -8,6 +8,7 @@ from .export import rows
 from .finding import Found, find, shard
 from .journal_file import JournalError
 from .outcomes import Failed, Finished, Outcome
+from .reporting import Report, report
 from .row import Row, Stage
 
 __all__ = [
@@ -17,10 +18,12 @@ __all__ = [
     "Found",
     "JournalError",
     "Outcome",
+    "Report",
     "Row",
     "Stage",
     "assess_many",
     "find",
+    "report",
     "rows",
     "shard",
 ]

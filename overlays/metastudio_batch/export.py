@@ -11,11 +11,10 @@ from typing import IO, Any, Final
 from metastudio import ShortJob, metrics
 from metastudio.metrics import METRICS
 
-from .journal_file import check, checked, connected, explained
-from .row import COLUMNS, Row, row_of
+from .reading import read
+from .row import Row
 
 _FORMULA: Final = re.compile(r"[=+@\t\r]|-[^0-9.]")
-_PAGE: Final = 500  # rows at a time: whoever writes to the journal waits for one page only
 _ABOUT: Final = ("path", "language", "job_id", "state", "error")
 _FIELDS: Final = ("actual", "expected", "status", "suggestion")
 _MEASURED: Final = tuple(f"{metric}_{field}" for metric in METRICS for field in _FIELDS)
@@ -30,7 +29,7 @@ def rows(journal: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     Raises:
         JournalError: It cannot be read, or is no journal.
     """
-    for row in _read(os.fspath(journal)):
+    for row in read(journal):
         yield _about(row) | _measured(row) | _own(row)
 
 
@@ -39,7 +38,7 @@ def write_csv(journal: str | os.PathLike[str], file: IO[str], *, for_excel: bool
 
     Excel would run a string that looks like a formula: for it, such a string begins with an apostrophe.
     """
-    own = dict.fromkeys(chain.from_iterable(_own(row) for row in _read(os.fspath(journal))))
+    own = dict.fromkeys(chain.from_iterable(_own(row) for row in read(journal)))
     writer = csv.DictWriter(file, (*_ABOUT, *_MEASURED, *own))
     writer.writeheader()
     for row in rows(journal):
@@ -50,16 +49,6 @@ def write_json_lines(journal: str | os.PathLike[str], file: IO[str]) -> None:
     """Write the rows as JSON objects, one a line."""
     for row in rows(journal):
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-def _read(journal: str) -> Iterator[Row]:
-    statement = f"SELECT {COLUMNS} FROM recordings WHERE (path, id) > (?, ?) ORDER BY path, id LIMIT {_PAGE}"  # noqa: S608  # ours
-    with explained(journal), connected(checked(journal)) as connection:
-        check(connection, journal)
-        last: tuple[str, int] = ("", 0)
-        while page := [row_of(selected) for selected in connection.execute(statement, last).fetchall()]:
-            yield from page
-            last = page[-1].path, page[-1].id
 
 
 def _about(row: Row) -> dict[str, Any]:

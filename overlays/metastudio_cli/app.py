@@ -19,6 +19,7 @@ from .commands.demo import demo
 from .commands.doctor import doctor
 from .commands.export import export
 from .commands.limits import limits
+from .commands.report import report
 from .commands.sandbox import sandbox
 from .commands.show import show
 from .commands.sign import sign
@@ -66,7 +67,7 @@ _CONNECTING: Final[list[Callable[..., None]]] = [
     whoami,
     sign,
 ]
-_OTHERS: Final[list[Callable[..., None]]] = [export, sandbox, demo]
+_OTHERS: Final[list[Callable[..., None]]] = [export, report, sandbox, demo]
 
 for _command in (*(with_shared(each) for each in _CONNECTING), *_OTHERS):
     app.command(cls=_Command)(_command)

@@ -35,7 +35,8 @@ def use_language(language: str) -> None:
     _language = language
 
 
-def _chosen_language() -> str:
+def chosen_language() -> str:
+    """Return `zh` or `en`: as `--lang` says, else as the locale does."""
     locale = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     return _language or ("zh" if locale.lower().startswith("zh") else "en")
 
@@ -100,7 +101,7 @@ class _Metrics:
     """A table of metrics; on a narrow terminal, a block for each metric."""
 
     def __init__(self, rows: dict[str, dict[str, Any]]) -> None:
-        wanted, other = _SUGGESTIONS[_chosen_language()]
+        wanted, other = _SUGGESTIONS[chosen_language()]
         columns = list(dict.fromkeys(column for row in rows.values() for column in row))
         self.columns = [column for column in columns if column != other or wanted not in columns]
         self.rows = rows

@@ -37,7 +37,7 @@ class Sandbox:
     Attributes:
         clock_offset: How far the gateway's clock is ahead.
 
-    Example:
+    Examples:
         >>> with Sandbox() as sandbox:
         ...     studio = MetaStudio(
         ...         endpoint=sandbox.url, project_id=sandbox.project_id, credentials=sandbox.credentials

@@ -10,7 +10,7 @@ import pytest
 from metastudio.aiohttp_transport import AiohttpTransport
 from raw_server import RawServer
 
-CLOSED = "The server closed the connection before it had answered"
+CLOSED = "The server closed the connection without sending a response"
 
 
 def send(request: httpx.Request) -> httpx.Response:
@@ -37,7 +37,7 @@ def send(request: httpx.Request) -> httpx.Response:
         pytest.param(b"garbage\r\n\r\n", ("Bad status line", "Expected HTTP/"), id="no-status-line"),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
-            "The body of the answer is incomplete or malformed",
+            "The body of the response is incomplete or malformed",
             id="half-a-body",
         ),
     ],
@@ -78,7 +78,7 @@ def test_a_header_goes_out_as_it_was_signed(server: RawServer) -> None:
 
 
 def test_a_header_that_would_be_changed_is_not_sent(server: RawServer) -> None:
-    with pytest.raises(httpx.LocalProtocolError, match="UTF-8 only"):
+    with pytest.raises(httpx.LocalProtocolError, match="one of these is not UTF-8"):
         send(httpx.Request("GET", server.url, headers=[(b"X-Name", "Zoë".encode("latin-1"))]))
     assert server.requests == []
 

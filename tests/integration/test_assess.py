@@ -179,7 +179,7 @@ def test_expired_url_creates_new_job(connect: Connect, options: dict[str, Any], 
 def test_url_that_expires_again_interrupts(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     sandbox.inject_upload(faults.upload_expired, times=2)
 
-    with pytest.raises(AssessmentInterrupted, match="failed at its upload") as caught:
+    with pytest.raises(AssessmentInterrupted, match="failed at the upload") as caught:
         connect(**options).do("assess", WAV, timeout=5)
 
     assert isinstance(caught.value.__cause__, UploadError)
@@ -195,7 +195,7 @@ def test_second_creation_that_fails_names_the_first_job(
 
     sandbox.inject_upload(expired)
 
-    with pytest.raises(AssessmentInterrupted, match="failed at its upload") as caught:
+    with pytest.raises(AssessmentInterrupted, match="failed at the upload") as caught:
         connect(**options).do("assess", WAV, timeout=5)
 
     assert isinstance(caught.value.__cause__, BadRequestError)

@@ -141,9 +141,9 @@ def test_a_wrong_shape_keeps_the_body(
         (b"[" * 200_000, "the response is nested too deeply"),
         (b'{"a": ' + b"[" * 2000 + b"null" + b"]" * 2000 + b"}", "the response is nested too deeply"),
         (b'{"a": ' + b'[{"a": ' * 25 + b"1" + b"}]" * 25 + b"}", "the response is nested too deeply"),
-        (b'{"error_code": "MSS.1", "error_msg": "no"}', "the response is an error, MSS.1, with a status of success"),
+        (b'{"error_code": "MSS.1", "error_msg": "no"}', "the response is an error (MSS.1) with a success status"),
         (b"[]", "the response is not a JSON object"),
-        (b'{"assess_result": "excellent"}', "the response does not have the shape of the contract"),
+        (b'{"assess_result": "excellent"}', "the response does not match the contract"),
     ],
 )
 def test_what_is_wrong_with_it_is_said(
@@ -321,7 +321,7 @@ def test_an_answer_in_drops_takes_no_longer_than_the_call_may(
     server.answers.append(drops(server, start))
     session = (_Sync if client == "sync" else _Async)(**raw_options, real_time=True)
 
-    with closing(session), pytest.raises(APITimeoutError, match="the response was not complete when the time was up"):
+    with closing(session), pytest.raises(APITimeoutError, match="the response was not complete at the deadline"):
         session.show("j", total_timeout=0.1)
 
 
@@ -514,7 +514,7 @@ def too_long(layers: int, status: str) -> bytes:
 @pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "502 Bad Gateway"])
 @pytest.mark.parametrize(
     ("layers", "reason"),
-    [(0, "larger than 8 MB"), (1, "larger than 8 MB"), (2, "'gzip, gzip', which was not asked for")],
+    [(0, "larger than 8 MB"), (1, "larger than 8 MB"), (2, "'gzip, gzip', which was not requested")],
 )
 def test_large_response_is_given_up(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], layers: int, reason: str, status: str

@@ -128,7 +128,7 @@ def test_warnings_of_an_assessment_are_shown(sandbox: Sandbox, wav: str) -> None
     result = run("assess", wav, env=sandbox.environment)
 
     assert result.returncode == 0
-    assert result.stderr.startswith("metastudio: The limits of a recording are not known: 403 APIGW.0302")
+    assert result.stderr.startswith("metastudio: The recording limits are unknown: 403 APIGW.0302")
 
 
 def test_warnings_of_a_recording_are_shown(endless: Sandbox, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_assessment_whose_commit_was_refused_exits_with_1_and_goes_on_as_it_says
     result = run("assess", wav, env=sandbox.environment)
 
     assert result.returncode == 1
-    assert "failed at its commit: 400 MSS.1" in result.stderr
+    assert "failed at the commit: 400 MSS.1" in result.stderr
     finished = run(*only(GO_ON.findall(result.stderr)).split(), env=sandbox.environment)
     assert (finished.returncode, states(finished.stdout)[-1]) == (0, "SUCCEED")
     assert created_jobs(sandbox) == 1

@@ -121,7 +121,7 @@ async def test_with_all_connections_in_use_the_next_request_waits_for_one() -> N
         late = asyncio.create_task(studio.short_jobs.show("j"))
         await asyncio.sleep(0)  # it waits now
         put_forward(21)
-        with pytest.raises(APITimeoutError, match="PoolTimeout: all of 100 connections are in use"):
+        with pytest.raises(APITimeoutError, match="PoolTimeout: all 100 connections are in use"):
             await late
         waits = asyncio.create_task(studio.short_jobs.show("j"))
         await asyncio.sleep(0)
@@ -283,7 +283,7 @@ def test_nothing_is_left_of_a_cancelled_tls_handshake(
             for _ in calls:
                 await gone.acquire()
             assert {task for task in asyncio.all_tasks() - before if "serve" not in repr(task)} == set()
-            assert guard_of(key)._under_way == {}
+            assert guard_of(key)._in_flight == {}
         server.close()
 
     asyncio.run(main())

@@ -217,10 +217,10 @@ def test_token_that_cannot_be_read(iam: IdentityServer, body: bytes) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("", "p", "a", REGION), "user must be a string of Unicode characters that is not empty"),
-        (("u", b"password-in-bytes", "a", REGION), "password must be a string"),
+        (("", "p", "a", REGION), "user must be a non-empty string of valid Unicode"),
+        (("u", b"password-in-bytes", "a", REGION), "password must be a non-empty string"),
         (("u", "p", "a", "Mars 1"), "a region looks like"),
-        (("u", "password-\udcff-of-bytes", "a", REGION), "password must be a string of Unicode characters"),
+        (("u", "password-\udcff-of-bytes", "a", REGION), "password must be a non-empty string of valid Unicode"),
     ],
 )
 def test_wrong_arguments_of_a_password(arguments: Any, message: str) -> None:
@@ -275,12 +275,12 @@ def test_token_of_the_metadata_service_is_renewed_once(iam: IdentityServer) -> N
 def test_keys_that_cannot_be_read(iam: IdentityServer, failure: tuple[int, bytes]) -> None:
     iam.metadata_tokens = False
     iam.failures.extend([(404, b""), failure])
-    with pytest.raises(CredentialsError, match="keys of the ECS: "):
+    with pytest.raises(CredentialsError, match="ECS credentials: "):
         ecs_agency(endpoint=iam.url)()
 
 
 def test_metadata_service_that_is_not_there() -> None:
-    with pytest.raises(CredentialsError, match=r"keys of the ECS: .*refused"):
+    with pytest.raises(CredentialsError, match=r"ECS credentials: .*refused"):
         ecs_agency(endpoint="http://127.0.0.1:1")()
 
 
@@ -295,14 +295,14 @@ def test_agency_that_a_key_assumes(iam: IdentityServer) -> None:
 
 
 def test_agency_that_is_not_there(iam: IdentityServer) -> None:
-    with pytest.raises(CredentialsError, match=r"keys of the agency: 127\.0\.0\.1 responded 404"):
+    with pytest.raises(CredentialsError, match=r"agency credentials: 127\.0\.0\.1 responded 404"):
         assume_agency("another", domain_id="d", source=key_of(iam), region=REGION)()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": ""}, "an agency has a name"),
+        ({"name": ""}, "an agency needs a name"),
         ({"domain": None}, "either domain"),
         ({"domain_id": "d"}, "either domain"),
         ({"duration": 899}, "900 to 86400 seconds, not 899"),
@@ -396,7 +396,7 @@ def test_refusal_that_quotes_a_security_token(server: RawServer) -> None:
 def test_proxy_that_is_not_http(monkeypatch: pytest.MonkeyPatch) -> None:
     """A password would go to it in clear text."""
     monkeypatch.setenv("HTTPS_PROXY", "https://user:the-proxy-password@127.0.0.1:1")
-    with pytest.raises(ConfigurationError, match="only if it is an http:// one"):
+    with pytest.raises(ConfigurationError, match="must start with http://"):
         caller_identity(Credentials(f"PROXY{next(numbers)}", "SK"), REGION, endpoint="https://127.0.0.1:1")
 
 
@@ -429,7 +429,7 @@ def test_expiry_is_by_our_own_clock(iam: IdentityServer) -> None:
 
 
 def test_token_of_another_region(iam: IdentityServer) -> None:
-    with pytest.raises(ConfigurationError, match="the token is for cn-east-3, and this client for cn-north-4"):
+    with pytest.raises(ConfigurationError, match="the token is for cn-east-3, but this client is for cn-north-4"):
         MetaStudio(region=REGION, auth=by_password(region="cn-east-3"))
 
 

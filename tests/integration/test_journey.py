@@ -149,7 +149,7 @@ def test_what_object_storage_rejects(
     if answer.startswith(b"<Error"):
         assert caught.value.request_id == "r-1"
     if caught.value.code == "AccessDenied":
-        assert "has expired or was used already" in str(caught.value)
+        assert "has expired or was already used" in str(caught.value)
 
 
 def test_lost_upload_is_repeated(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
@@ -311,7 +311,7 @@ def test_what_is_repeated_of_commit(
 def test_finish_names_the_step_that_failed(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     queue(server, in_state("UPLOADING"), "400", in_state("UPLOADING"))
 
-    with pytest.raises(AssessmentInterrupted, match="short job j failed at its commit: 400") as caught:
+    with pytest.raises(AssessmentInterrupted, match="short job j failed at the commit: 400") as caught:
         connect(**raw_options).do("finish", "j", timeout=60)
 
     assert (caught.value.step, caught.value.job_id) == ("commit", "j")

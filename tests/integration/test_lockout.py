@@ -24,7 +24,7 @@ from huaweicloud_auth.key_guard import (
     MAX_REFUSALS,
     UNPROVEN_AT_ONCE,
     KeyGuard,
-    _UnderWay,
+    _InFlight,
 )
 from metastudio import (
     AkSkAuth,
@@ -257,7 +257,7 @@ def refuse(guard: KeyGuard, times: int = 1) -> None:
     for _ in range(times):
         sent = request()
         assert guard.enter(sent) is None
-        guard.refused(sent, refusal(), mended=False)
+        guard.refused(sent, refusal(), fixed=False)
         guard.left(sent)
 
 
@@ -266,7 +266,7 @@ def test_the_five_minutes_pass() -> None:
     guard = KeyGuard(clock)
     refuse(guard, MAX_REFUSALS)
 
-    with pytest.raises(KeyRefused, match="Calls go out again in 300 s"):
+    with pytest.raises(KeyRefused, match="It can be used again in 300 s"):
         guard.enter(request())
     clock.now += LOCK_SECONDS - 1
     with pytest.raises(KeyRefused, match="in 1 s"):
@@ -282,7 +282,7 @@ def test_refusals_whose_cause_was_mended_end_at_the_fifth() -> None:
     for number in range(LAST_REFUSAL):
         sent = request()
         assert guard.enter(sent) is None
-        guard.refused(sent, refusal(), mended=number != 1)
+        guard.refused(sent, refusal(), fixed=number != 1)
         guard.left(sent)
 
     with pytest.raises(KeyRefused, match="refused 5 times"):
@@ -293,10 +293,10 @@ def test_after_one_that_gets_in_the_count_and_the_time_start_anew() -> None:
     guard = KeyGuard(Clock())
     guard.accepted(request())
     for _ in range(MAX_REFUSALS):  # in flight at the same time
-        guard.refused(request(), refusal(), mended=False)
+        guard.refused(request(), refusal(), fixed=False)
     guard.accepted(request())
 
-    guard.refused(request(), refusal(), mended=False)
+    guard.refused(request(), refusal(), fixed=False)
 
     assert guard.enter(request()) is None
 
@@ -354,7 +354,7 @@ def test_with_a_key_that_was_refused_one_goes_ahead() -> None:
     guard.accepted(request())
 
     ahead, held = request(), request()
-    guard.refused(request(), refusal(), mended=False)
+    guard.refused(request(), refusal(), fixed=False)
     assert guard.enter(ahead) is None
     assert guard.enter(held, waited=HELD_SECONDS) is not None
 
@@ -478,11 +478,11 @@ def test_what_is_not_written_when_a_refusal_is_known_is_not_sent() -> None:
     so_far = guard.refused_so_far
     assert [guard.enter(each) for each in (late, mended)] == [None, None]
 
-    guard.refused(request(), refusal(), mended=True)
+    guard.refused(request(), refusal(), fixed=True)
     with pytest.raises(httpx.PoolTimeout, match="signed before"):
         guard.sending(id(mended), "GET", mended.url, so_far)
-    guard.refused(request(), refusal(), mended=False)
-    with pytest.raises(KeyRefused, match="went ahead"):
+    guard.refused(request(), refusal(), fixed=False)
+    with pytest.raises(KeyRefused, match="an earlier request with this key was refused"):
         guard.sending(id(late), "GET", late.url, so_far)
 
     guard.accepted(request())
@@ -667,7 +667,7 @@ def hold(credentials: Credentials, url: str) -> None:
     """Let as many requests be under way, as it seems, as an unproven key may have."""
     guard = guard_of(credentials)
     for number in range(UNPROVEN_AT_ONCE):
-        guard._under_way[number] = _UnderWay(None)
+        guard._in_flight[number] = _InFlight(None)
 
 
 def test_waiting_for_another_one_ends(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: RawServer) -> None:

@@ -135,7 +135,7 @@ def test_at_warning_it_says_what_somebody_should_know(
         "metastudio",
         "huaweicloud_auth",
     }, result.stderr
-    for said in ("The clock of", "Attempt 1 failed, the next one follows in", "the wait goes on", "chmod 600"):
+    for said in ("The clock of", "Attempt 1 failed, retrying in", "still waiting", "chmod 600"):
         assert [line for line in lines if said in line], said
     assert "the-secret-of-the-profile" not in result.stderr
 

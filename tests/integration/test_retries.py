@@ -323,7 +323,7 @@ def test_every_retry_is_logged_with_its_reason(
     connect(**options).show(REFERENCE_JOB)
 
     said = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
-    assert said[0].startswith("Attempt 1 failed, the next one follows in 3.00 s: 429 APIGW.0308")
+    assert said[0].startswith("Attempt 1 failed, retrying in 3.00 s: 429 APIGW.0308")
     assert said[1].startswith("Attempt 2 failed")
     assert "RemoteProtocolError" in said[1] or "ReadError" in said[1]
     assert len(said) == 2
@@ -338,4 +338,4 @@ def test_an_error_that_is_raised_is_the_last_one(connect: Connect, options: dict
         connect(**options).show(REFERENCE_JOB)
 
     assert isinstance(caught.value, MetaStudioError)
-    assert caught.value.hint == "The account's quota for this API is used up: ask less often"
+    assert caught.value.hint == "The account's quota for this API is used up: send fewer requests"

@@ -37,7 +37,7 @@ def test_a_callable_is_asked_once_more(
     assert connect(**token_options, auth=renewing()).show("j").job_id == "j"
     assert tokens_sent(server) == [b"first-token", b"second-token"]
     (said,) = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
-    assert said == "The token had to be renewed: sent again with another one"
+    assert said == "The token had to be renewed: sending the request again with a new one"
 
 
 def test_and_not_twice(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:

@@ -191,10 +191,10 @@ async def _async_callback(_: ShortJob) -> None: ...
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"success": "SUCCEED"}, "success must be several strings"),
-        ({"failure": "FAILED"}, "failure must be several strings"),
-        ({"failure": [None]}, "failure must be several strings"),
-        ({"failure": 7}, "failure must be several strings"),
+        ({"success": "SUCCEED"}, "success must be a collection of strings"),
+        ({"failure": "FAILED"}, "failure must be a collection of strings"),
+        ({"failure": [None]}, "failure must be a collection of strings"),
+        ({"failure": 7}, "failure must be a collection of strings"),
         ({"on_update": 42}, "on_update must be a function"),
         ({"on_update": _async_callback}, "on_update must be a function, and not an async one"),
     ],

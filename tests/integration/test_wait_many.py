@@ -413,7 +413,7 @@ def test_wrong_arguments_are_said_before_anything_is_sent(loop: Loop, sandbox: S
     with pytest.raises(ConfigurationError, match=rf"^{next(iter(change))} must"):
         run(loop, collected(studio_of(sandbox, loop), ["j"], **{"timeout": 5, **change}))
     for job_ids in ("abc", None, [["a"]], [1]):
-        with pytest.raises(ConfigurationError, match="job_ids must be several strings"):
+        with pytest.raises(ConfigurationError, match="job_ids must be a collection of strings"):
             run(Loop(), collected(studio_of(sandbox, loop), job_ids, timeout=5))  # type: ignore[arg-type]  # wrong
     with pytest.raises(ConfigurationError, match=r"^job_id must"):
         run(loop_again := Loop(), collected(studio_of(sandbox, loop_again), ["j", "a/b"], timeout=5))

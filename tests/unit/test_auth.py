@@ -57,7 +57,7 @@ BOTH = pytest.mark.parametrize("use_async", [False, True], ids=["sync", "async"]
 @AUTHS
 @pytest.mark.parametrize("url", ["http://metastudio.example.com/", "http://10.0.0.1/", "http://localhost.example.com/"])
 def test_plain_http_to_another_machine_is_refused(auth: httpx.Auth, url: str, use_async: bool) -> None:
-    with pytest.raises(ConfigurationError, match=re.escape("plain http would show the credentials to the network")):
+    with pytest.raises(ConfigurationError, match=re.escape("plain http would expose the credentials to the network")):
         exchanged(auth, lambda _: pytest.fail("a request went out"), url=url, use_async=use_async)
 
 
@@ -77,7 +77,7 @@ def test_a_streamed_answer_is_left_to_the_caller(auth: httpx.Auth, status: int, 
 
 @pytest.mark.parametrize("project_id", ["", "..", "a/b", 7])
 def test_a_wrong_project_id_is_said(project_id: Any) -> None:
-    with pytest.raises(ConfigurationError, match="project_id must be letters"):
+    with pytest.raises(ConfigurationError, match="project_id must be 1 to 1,000 letters"):
         AkSkAuth(Credentials("AK", "SK"), project_id)
 
 

@@ -42,7 +42,7 @@ def base_url(studio: MetaStudio | AsyncMetaStudio) -> str:
         ({"endpoint": "https://example.com"}, "region or endpoint, not both"),
         ({"project_id": None, "region": None, "endpoint": "https://example.com"}, "HUAWEICLOUD_SDK_PROJECT_ID"),
         ({"project_id": ""}, "project_id must be"),
-        ({"project_id": "a/b"}, "of . _ ~ -, up to 1,000 of them (and not '.' or '..'), not 'a/b'"),
+        ({"project_id": "a/b"}, "any of . _ ~ - (but not '.' or '..'), not 'a/b'"),
         ({"project_id": ".."}, "project_id must be"),
         ({"credentials": None}, "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"),
         ({"credentials": ("AK", "SK")}, "credentials must be a Credentials"),
@@ -218,7 +218,7 @@ def test_a_malformed_job_id_is_said_before_anything_is_sent(job_id: Any) -> None
         pytest.fail("a request went out")
 
     studio = MetaStudio(**GOOD, transport=httpx.MockTransport(answer))
-    with studio, pytest.raises(ConfigurationError, match="job_id must be letters, digits"):
+    with studio, pytest.raises(ConfigurationError, match="job_id must be 1 to 1,000 letters, digits"):
         studio.short_jobs.show(job_id)
 
 

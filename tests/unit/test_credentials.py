@@ -106,7 +106,7 @@ def test_a_file_that_the_environment_names_must_be_there(tmp_path: Path, monkeyp
     monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path / "missing"))
 
     with pytest.raises(
-        ConfigurationError, match=r"HUAWEICLOUD_SDK_CREDENTIALS_FILE names .*missing, which is not there"
+        ConfigurationError, match=r"HUAWEICLOUD_SDK_CREDENTIALS_FILE names .*missing, which does not exist"
     ):
         sent(project_id="p")
 

@@ -74,9 +74,9 @@ def test_without_a_request_id_there_is_none() -> None:
     [
         ("APIGW.0301", "the clock; `metastudio sign` shows what was signed"),
         ("APIGW.0303", "Check the key pair or token"),
-        ("APIGW.0307", "The token has run out"),
-        ("APIGW.0308", "ask less often"),
-        ("APIG.0308", "ask less often"),
+        ("APIGW.0307", "The token has expired"),
+        ("APIGW.0308", "send fewer requests"),
+        ("APIG.0308", "send fewer requests"),
         ("MSS.00010008", "must have project scope"),
         ("MSS.00010009", "Use the project ID that belongs to the credentials"),
     ],

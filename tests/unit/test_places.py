@@ -114,7 +114,7 @@ def test_koocli_with_encrypted_keys(
     (hcloud if where == "file" else hcloud["profiles"][0])["authEncrypt"] = "true"
     write(tmp_path, hcloud)
     monkeypatch.setenv("METASTUDIO_CREDENTIALS", "hcloud")
-    with pytest.raises(ConfigurationError, match=r"hcloud configure set --cli-auth-encrypt=false.*whoever can read"):
+    with pytest.raises(ConfigurationError, match=r"hcloud configure set --cli-auth-encrypt=false.*anyone who can read"):
         sent()
 
     set_all(monkeypatch, HUAWEICLOUD_SDK_AK="SDK-AK", HUAWEICLOUD_SDK_SK="sdk-secret")
@@ -125,9 +125,9 @@ def test_koocli_with_encrypted_keys(
     ("config", "message"),
     [
         ({"current": "prod", "profiles": [{"name": "dev"}]}, r"has no profile 'prod'; it has: dev"),
-        ({"profiles": [5]}, "does not hold KooCLI's profiles"),
-        ([], "does not hold KooCLI's profiles"),
-        ({"current": "d", "profiles": [{"name": "d", "accessKeyId": "AK"}]}, "and not the other"),
+        ({"profiles": [5]}, "is not a configuration file of KooCLI"),
+        ([], "is not a configuration file of KooCLI"),
+        ({"current": "d", "profiles": [{"name": "d", "accessKeyId": "AK"}]}, "has only one of accessKeyId"),
         (None, "cannot read KooCLI's profiles"),
     ],
 )
@@ -170,7 +170,7 @@ def test_unconfirmed_region_is_logged_once(monkeypatch: pytest.MonkeyPatch, capl
     caplog.set_level(logging.WARNING)
     for region in ("af-south-1", "af-south-1", "na-mexico-1", "cn-north-4"):
         assert configuration.find_endpoint(region, None) == (f"https://metastudio.{region}.myhuaweicloud.com", region)
-    assert [each.getMessage().split(":")[0].removeprefix("Region ") for each in caplog.records] == [
+    assert [each.getMessage().split(" is not known")[0].removeprefix("Region ") for each in caplog.records] == [
         "af-south-1",
         "na-mexico-1",
     ]

@@ -217,12 +217,12 @@ class TestRefused:
         ("name", "content", "message"),
         [
             ("a.wav", b"", "is empty"),
-            ("a.wav", b"ID3 is not a wav", r"is no WAV \(RIFF/WAVE\)"),
-            ("a.WAV", ready_zip(), "is no WAV"),
-            ("a.wav", b"RIFF\0\0\0\0AVI LIST", "is no WAV"),
-            ("a.zip", b"PK\3\4 but no directory", "is no zip"),
-            ("a.zip", wav(), "is no zip"),
-            ("a.wav", wav(0), "is empty: the WAV has a header and no sound"),
+            ("a.wav", b"ID3 is not a wav", r"is not a WAV \(RIFF/WAVE\)"),
+            ("a.WAV", ready_zip(), "is not a WAV"),
+            ("a.wav", b"RIFF\0\0\0\0AVI LIST", "is not a WAV"),
+            ("a.zip", b"PK\3\4 but no directory", "is not a zip"),
+            ("a.zip", wav(), "is not a zip"),
+            ("a.wav", wav(0), "is empty: the WAV has a header but no sound"),
         ],
     )
     def test_content(self, name: str, content: bytes, message: str, tmp_path: Path) -> None:
@@ -259,13 +259,13 @@ class TestRefused:
         """5 GB are refused by their size, before they are read."""
         (tmp_path / name).touch()
         os.truncate(tmp_path / name, 5 * 1024**3)
-        with pytest.raises(ConfigurationError, match=r"has 5368709120 bytes, and must have less than 5 GB"):
+        with pytest.raises(ConfigurationError, match=r"has 5368709120 bytes, but must be smaller than 5 GB"):
             prepare(tmp_path / name)
 
     def test_zip_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What the zip adds counts."""
         monkeypatch.setattr("metastudio.recordings._TOO_LARGE", len(wav()) + 10)
-        with pytest.raises(ConfigurationError, match="must have less than 5 GB"):
+        with pytest.raises(ConfigurationError, match="must be smaller than 5 GB"):
             prepare(wav())
 
     @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_lost_answer_is_remembered_and_said(error: MetaStudioError, caplog: py
 
     assert wait.lost is error
     (said,) = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
-    assert said == f"Short job j: a poll failed, the wait goes on: {error}"
+    assert said == f"Short job j: a poll failed, still waiting: {error}"
 
 
 @pytest.mark.parametrize("error", FATAL, ids=repr)

@@ -1,0 +1,120 @@
+"""Counts over all recordings: outcomes, metrics, suggestions, failures, groups."""
+
+import os
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import Any, Final, NamedTuple
+
+from metastudio.metrics import METRICS
+from metastudio_batch.row import Row
+
+from .strips import Returned, Values, values
+from .verdicts import OUT_OF_RANGE, Kind, Standing, Verdict
+
+#: A table of counts has this many lines; the page says how many more there are.
+MOST_LINES: Final = 50
+
+
+class Line(NamedTuple):
+    """A line of a table of counts.
+
+    Attributes:
+        key: What was counted.
+        times: How often.
+        out_of_range: How often with a metric that is out of range.
+    """
+
+    key: tuple[Any, ...]
+    times: int
+    out_of_range: int = 0
+
+
+class Overview:
+    """Counts recordings one by one, so that a million of them need no more memory than their different strings.
+
+    Args:
+        by: A column of a manifest to group by; None groups by folder.
+    """
+
+    def __init__(self, by: str | None) -> None:
+        self._by = by
+        self.standings = Counter[Standing]()
+        self.languages = Counter[str]()
+        self.columns: set[str] = set()
+        self.since: list[float] = []
+        self._kinds = Counter[tuple[str, Kind]]()
+        self._returned: dict[str, Returned] = {name: Counter() for name in METRICS}
+        self._suggestions, self._wanted = Counter[tuple[Any, ...]](), Counter[tuple[Any, ...]]()
+        self._failures = Counter[tuple[Any, ...]]()
+        self._groups: dict[str, Counter[Standing]] = {}
+
+    def add(self, verdict: Verdict) -> None:
+        """Count a recording."""
+        row = verdict.row
+        self.standings[verdict.standing] += 1
+        self.languages[row.language] += 1
+        self.columns.update(row.columns)
+        self.since = [min([*self.since, row.since]), max([*self.since, row.since])]
+        self._groups.setdefault(self.group(row), Counter())[verdict.standing] += 1
+        if verdict.standing in {Standing.FAILED, Standing.UNFINISHED}:
+            job = verdict.job
+            reason = _string(job.job_failed_reason) or row.error
+            self._failures[verdict.standing, row.stage.value, _string(job.job_failed_code), reason] += 1
+        if row.job is not None:
+            self._measure(verdict)
+
+    def group(self, row: Row) -> str:
+        """Return the group of a recording: the value of a column, or the folder."""
+        if self._by is None:
+            return os.fspath(PurePosixPath(row.path.replace("\\", "/")).parent)
+        return str(row.columns.get(self._by, ""))
+
+    def _measure(self, verdict: Verdict) -> None:
+        for name, kind in verdict.kinds.items():
+            metric = verdict.metrics.get(name)
+            if verdict.job.assess_result is not None:
+                self._kinds[name, kind] += 1
+            if metric is None:
+                continue
+            if (actual := _string(metric.actual)) is not None:
+                self._returned[name][_string(metric.expected), actual, kind] += 1
+            suggestion = name, _string(metric.suggestion_en), _string(metric.suggestion)
+            if suggestion[1:] != (None, None):
+                self._suggestions[suggestion] += 1
+                self._wanted[suggestion] += kind in OUT_OF_RANGE
+
+    @property
+    def total(self) -> int:
+        """The number of recordings."""
+        return self.standings.total()
+
+    def metrics(self) -> list[tuple[str, dict[Kind, int], float | None]]:
+        """Return, for each metric, how often each kind of status, and the share of those in range."""
+        lines = []
+        for name in METRICS:
+            counts = {kind: self._kinds[name, kind] for kind in Kind}
+            known = sum(counts.values()) - counts[Kind.MISSING]
+            lines.append((name, counts, counts[Kind.PASSED] / known if known else None))
+        return lines
+
+    def suggestions(self) -> list[Line]:
+        """Return the suggestions, the most frequent for metrics out of range first."""
+        lines = [Line(key, count, self._wanted[key]) for key, count in self._suggestions.items()]
+        return sorted(lines, key=lambda line: (-line.out_of_range, -line.times, str(line.key)))
+
+    def failures(self) -> list[Line]:
+        """Return codes and reasons of recordings without a verdict, the most frequent first."""
+        return [Line(*counted) for counted in self._failures.most_common()]
+
+    def groups(self) -> list[tuple[str, Counter[Standing]]]:
+        """Return the groups, those with the smallest share of recordings that passed first."""
+        return sorted(self._groups.items(), key=lambda group: (group[1][Standing.PASSED] / group[1].total(), group[0]))
+
+    def values(self) -> dict[str, Values]:
+        """Return the values of each metric that has some."""
+        return {name: values(returned) for name, returned in self._returned.items() if returned}
+
+
+def _string(value: object) -> str | None:
+    """Return a field as a string: the types of single values are not validated."""
+    return None if value is None or value == "" else str(value)
