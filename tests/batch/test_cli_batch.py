@@ -167,7 +167,7 @@ def test_shards_are_assessed_apart(folder: Path, sandbox: Sandbox, tmp_path: Pat
         (("a.wav", "--shard", "x"), "--shard must look like 1/4"),
         (("nowhere.wav", "--journal", "j"), "does not exist"),
         (("--journal", "j"), "give PATH, or --finish JOB_ID"),
-        (("a.wav", "--journal", "folder"), "must be a file, or not exist"),
+        (("a.wav", "--journal", "folder"), "must be a file or a path that does not exist yet"),
         (("", "--journal", "j"), "recordings must be paths"),
         (("--finish", "x", "--journal", "j"), "--finish is for one job"),
         (("a.wav", "--timeout", "0"), "a duration looks like 90, 90s, 10m, 2h or 1d"),
