@@ -55,8 +55,8 @@ async def assess_many(
     Raises:
         ConfigurationError: An argument or a manifest is malformed; nothing was sent.
         JournalError: The journal cannot be used.
-        MetaStudioError: An error that would fail every recording: the key, the token or the permission was rejected,
-            or a certificate could not be verified. Recordings not yielded by then are unfinished.
+        MetaStudioError: An error that would fail every recording: the key or the token was rejected, a permission is
+            missing, or a certificate cannot be verified. Recordings not yielded by then are unfinished.
     """
     batch = Batch(
         studio,

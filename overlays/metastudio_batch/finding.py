@@ -62,7 +62,7 @@ def find(recordings: Recordings) -> Iterator[Found]:
 
 
 def shard(recordings: Iterable[Found], number: int, of: int) -> Iterator[Found]:
-    """Yield the recordings of shard `number` of `of`, counted from 1. The hash of a recording's path decides."""
+    """Yield the recordings of one shard: the `number`-th of `of`, counted from 1. A hash of each path decides."""
     for each in recordings:
         if int.from_bytes(hashlib.sha256(each.path.encode()).digest(), "big") % of == number - 1:
             yield each

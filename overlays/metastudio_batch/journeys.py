@@ -71,7 +71,7 @@ class Journeys(Shared):
         return await asyncio.get_running_loop().run_in_executor(self.threads, partial(function, *args, **kwargs))
 
     async def _unusable(self, found: Found, error: RecordingError, *, is_there: bool) -> Row | None:
-        """Deliver the error of an unusable recording; if its file is gone since the upload, return its row instead."""
+        """Deliver the error of an unusable recording; if its file was deleted after the upload, return its row."""
         journal = self.ledger.journal
         if not is_there and (row := await self.ledger.do(journal.ended, found)):
             return row

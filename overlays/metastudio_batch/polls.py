@@ -18,7 +18,7 @@ from .row import Row
 #: How many jobs may be pending; beyond this, no new recording is started.
 MAX_WAITING: Final = 20_000
 _IN_FLIGHT: Final = 16
-#: Until the first job ends, only these many are polled to learn how long jobs take, plus one for each slow job.
+#: Until the first job ends, only this many are polled, to learn how long jobs take, plus one for each slow job.
 _SCOUTS: Final = 3
 _LONG: Final = 180.0  # seconds after which a job counts as slow
 _FINISHED_BY_THEN: Final = 2 / 3
@@ -27,7 +27,7 @@ _GAIN: Final = 0.05
 
 @attrs.define(eq=False)
 class ExpectedAge:
-    """An estimate of the age by which two thirds of the jobs have finished, updated after each poll.
+    """An estimate of the age by which two thirds of the jobs have finished, learned from the polls.
 
     A first poll that finds a job still running raises the estimate; one that finds it finished lowers it by half as
     much. So it settles where two of three jobs are finished.

@@ -9,7 +9,7 @@ import attrs
 
 
 class Stage(StrEnum):
-    """The stage that a recording has reached. The last three are final."""
+    """The stage that a recording has reached. In the last three, a run is done with it."""
 
     NEW = "new"
     CREATED = "created"
