@@ -59,10 +59,10 @@ def _clock(theirs: datetime | None, ours: datetime) -> Check:
 
 def _caller(settings: Settings) -> Iterator[Check]:
     if settings.identity is None or isinstance(settings.identity, httpx.Auth):
-        yield Check("caller", "note", "STS is not queried with a token", "no action needed if the next checks pass")
+        yield Check("caller", "note", "skipped: STS needs a key pair", "no action needed if the next checks pass")
         return
     if settings.region is None and sources.variable("HUAWEICLOUD_SDK_STS_ENDPOINT") is None:
-        yield Check("caller", "note", "STS is not queried without a region", "use --region instead of --endpoint")
+        yield Check("caller", "note", "skipped: STS needs a region", "use --region instead of --endpoint")
         return
     try:
         found = caller_identity(settings.identity, settings.region or "")

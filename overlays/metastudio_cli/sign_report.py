@@ -1,6 +1,6 @@
 """The output of `metastudio sign`: the stages of a signature, and a curl command that sends the signed request.
 
-It contains no secret: the curl command reads the secret key and the security token from the environment.
+The output contains no secret: the curl command reads the secret key and the security token from the environment.
 """
 
 import re

@@ -89,7 +89,7 @@ class Jobs:
     def commit(self, job_id: str) -> bool:
         """Start a job; return whether that was possible.
 
-        inferred: it is rejected before an upload, and the second time.
+        inferred: a commit before an upload is rejected, and so is a second one.
         """
         with self._lock:
             task, job = self.tasks.get(job_id), self.details.get(job_id)

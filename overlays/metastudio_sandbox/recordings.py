@@ -25,7 +25,7 @@ def wav(seconds: float = 30, rate: int = 48000, channels: int = 1, bits: int = 1
     frame = channels * _SAMPLE_BYTES[bits]
     size = round(seconds * rate) * frame
     if size > _LARGEST:
-        raise ValueError("the recording is too long: a WAVE file cannot be larger than 4 GiB")
+        raise ValueError("the recording would be too large: a WAVE file cannot exceed 4 GiB")
     second = _second(rate, channels, bits, seed)
     whole, rest = divmod(size, len(second))
     padding = size % 2  # a chunk has an even length
@@ -37,10 +37,7 @@ def wav(seconds: float = 30, rate: int = 48000, channels: int = 1, bits: int = 1
 @lru_cache(maxsize=8)
 def _second(rate: int, channels: int, bits: int, seed: int) -> bytes:
     random = Random(seed)  # noqa: S311  # no secret
-    pitch, syllables = (
-        random.randint(90, 220),
-        random.randint(3, 5),
-    )  # whole Hz, so that the seconds join without a click
+    pitch, syllables = random.randint(90, 220), random.randint(3, 5)  # whole Hz: repeated seconds join smoothly
     peak, width, middle = 2 ** (bits - 1) - 1, _SAMPLE_BYTES[bits], 128 if bits == 8 else 0  # 8 bits: unsigned
     samples = []
     for n in range(rate):

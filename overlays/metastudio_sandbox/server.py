@@ -98,7 +98,7 @@ class Serving:
         return str(self.url)
 
     def begin_to_stop(self) -> None:
-        """Start stopping, without waiting for the end."""
+        """Begin to stop, without waiting until the server has stopped."""
         if self._socket is not None:
             self._server.should_exit = True
 

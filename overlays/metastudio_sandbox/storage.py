@@ -40,7 +40,7 @@ _UNWANTED: Final = frozenset(
 
 _EXPIRED: Final = Refusal(403, "AccessDenied", "Request has expired")  # doc
 _DENIED: Final = Refusal(403, "AccessDenied", "Access Denied")  # doc: the code; inferred: when
-# doc: the code, also for another content type. inferred: it is checked before the length; the messages.
+# doc: the code, also for another content type. inferred: that it precedes the check of the length, and the messages.
 _MISMATCH: Final = Refusal(
     403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided"
 )

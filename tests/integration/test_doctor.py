@@ -215,7 +215,7 @@ def test_token(monkeypatch: pytest.MonkeyPatch, server: RawServer) -> None:
     server.answer(b"{}", "404 Not Found")
     server.answer(b"{}")
     checks = {each["name"]: each for each in doctor()}
-    assert checks["caller"]["found"] == "STS is not queried with a token"
+    assert checks["caller"]["found"] == "skipped: STS needs a key pair"
     assert checks["project"]["found"] == "p (given)"
 
 
