@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# openapi.yaml -> generated_client/metastudio_client, byte for byte the same on every machine.
-# With --check nothing is changed: it exits with 1 and names the files where the committed client differs.
+# Generates generated_client/metastudio_client from openapi.yaml; the result is identical on every machine.
+# With --check, it changes nothing, and exits with 1 and lists the files if the committed client differs.
 set -euo pipefail
 cd "$(dirname "$0")"
 target=generated_client/metastudio_client
-banner="# Generated from openapi.yaml by ./generate.sh. Never edit it: the next run takes every edit away."
+banner="# Generated from openapi.yaml by ./generate.sh. Do not edit: the next run overwrites every change."
 
 case "${1:-}" in
     "" | --check) ;;
@@ -28,10 +28,10 @@ done
 
 if [ "${1:-}" = --check ]; then
     if ! diff --recursive --brief --exclude __pycache__ "$target" "$new/client"; then
-        echo "generated_client is not what openapi.yaml gives: run ./generate.sh and commit the result." >&2
+        echo "generated_client is out of date: run ./generate.sh and commit the result." >&2
         exit 1
     fi
-    echo "generated_client is what openapi.yaml gives."
+    echo "generated_client is up to date."
     exit 0
 fi
 mkdir -p "$(dirname "$target")"

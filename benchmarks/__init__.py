@@ -1,1 +1,1 @@
-"""Side by side with the official SDK, in one run: `scripts/benchmark`. Nothing leaves this machine."""
+"""Benchmarks of this package and the official SDK in one run, over loopback only: `scripts/benchmark`."""

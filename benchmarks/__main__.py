@@ -1,6 +1,6 @@
-"""Measure this package side by side with the official SDK and bare httpx, in one run on one machine.
+"""Compare the speed of this package, the official SDK and bare httpx in one run on one machine.
 
-pyperf runs each contestant in several processes. `--fast` takes fewer; a full run writes the table of docs/speed.md.
+pyperf runs each contestant in several processes; `--fast` uses fewer. A full run writes the table of docs/speed.md.
 """
 
 import subprocess
@@ -16,12 +16,12 @@ import pyperf
 
 from . import contestants, server
 
-#: All contestants take turns, since other work on the machine comes and goes within minutes.
+#: The contestants take turns, since the load of the machine changes within minutes.
 TURNS: Final = 4
 PAGE: Final = Path(__file__).parents[1] / "docs" / "speed.md"
 BEGIN: Final = "<!-- measured: written by scripts/benchmark -->"
 
-#: Group, contestant and what it is compared with; the last is the bound of the ratio, where there is one.
+#: Group, contestant, the contestant that it is compared with, and the upper bound of the ratio or None.
 ROWS: Final = (
     ("query", "bare httpx", "official SDK", None),
     ("query", "metastudio", "official SDK", 0.45),
@@ -38,7 +38,7 @@ ROWS: Final = (
 
 
 def main() -> None:
-    """Run every contestant, print the ratios, and write the page after a full run."""
+    """Run every contestant and print the ratios; after a full run, write the page."""
     runner = pyperf.Runner(program_args=("-m", __package__), processes=2, values=3, warmups=1)
     measured = [
         {
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _timed(group: str, name: str) -> Callable[[int], float]:
-    """Return a function that does something `loops` times and returns the seconds that it took."""
+    """Return a function that runs a contestant `loops` times and returns the seconds it took."""
     if group == "cold start":
         return lambda loops: _cold_start(contestants.PROGRAMS[name], loops)
     if group == "signature":
@@ -66,7 +66,7 @@ def _timed(group: str, name: str) -> Callable[[int], float]:
 
     def timed(loops: int) -> float:
         with server.running() as url, run(url) as query:
-            query(contestants.AT_ONCE)  # connections are open from here on
+            query(contestants.AT_ONCE)  # opens the connections before the measurement
             return _cpu_of(query, loops)
 
     return timed
@@ -87,7 +87,7 @@ def _cpu(function: contestants.Signs, loops: int) -> float:
 
 
 def _cold_start(program: str, loops: int) -> float:
-    """Return the seconds from nothing to the first response, in fresh processes."""
+    """Return the seconds from starting a process to its first response, for `loops` processes."""
     with server.running() as url:
         started = time.perf_counter()
         for _ in range(loops):

@@ -1,6 +1,6 @@
-"""Assess a thousand recordings over TLS on loopback: a batch of this package beside a plain loop over the official SDK.
+"""Assess a thousand recordings over TLS on loopback: a batch of this package and a plain loop over the official SDK.
 
-Both talk to the sandbox, in this process. No quota binds. Run it with `scripts/benchmark batch`.
+Both use a sandbox in this process, without limiting the rate to a quota. Run it with `scripts/benchmark batch`.
 """
 
 import json
@@ -81,7 +81,7 @@ print(json.dumps([time.perf_counter() - started, time.process_time(), peak]))
 
 
 def main() -> None:
-    """Run both, and write what each took to the page."""
+    """Run both, and write their times and memory to the page."""
     with TemporaryDirectory() as name:
         place, authority = Path(name), trustme.CA()
         authority.cert_pem.write_to_path(place / "ca.pem")
@@ -112,7 +112,7 @@ def _measured(program: str, place: Path) -> tuple[float, float, float]:
 
 @contextmanager
 def _serving(certificate: Path) -> Iterator[Sandbox]:
-    """Run a sandbox whose two servers speak TLS."""
+    """Run a sandbox whose two servers use TLS."""
 
     def with_tls(app: Starlette) -> server.Server:
         made = plain(app)
@@ -125,7 +125,7 @@ def _serving(certificate: Path) -> Iterator[Sandbox]:
             sandbox._storage.url = _over_tls(sandbox._storage.url)
             yield sandbox
     finally:
-        server.Server = plain  # type: ignore[misc]  # as it was
+        server.Server = plain  # type: ignore[misc]  # restored
 
 
 def _over_tls(url: str) -> str:

@@ -1,4 +1,4 @@
-"""The contestants: each queries one job, signs one request, or starts from nothing. They import only what they need."""
+"""The contestants: each queries a job, signs a request or starts a process, and imports only what it needs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -14,7 +14,7 @@ JOB_ID: Final = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 PATH: Final = f"/v1/{PROJECT_ID}/voice-training-manage/user/short-jobs/{JOB_ID}"
 AT_ONCE: Final = 16
 
-Run: TypeAlias = Callable[[int], None]  # queries so many times
+Run: TypeAlias = Callable[[int], None]  # queries the given number of times
 Signs: TypeAlias = Callable[[], object]
 
 
@@ -55,7 +55,7 @@ def _official(url: str) -> Iterator[Run]:
 
 @contextmanager
 def _in_tasks(query: Callable[[], Awaitable[object]], close: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[Run]:
-    """Query in sixteen tasks at once."""
+    """Query in sixteen concurrent tasks."""
 
     async def repeated(times: int) -> None:
         for _ in range(times):

@@ -1,6 +1,6 @@
-"""A bare HTTP/1.1 server on loopback, in a process of its own: any request gets the same finished job, of about 1 kB.
+"""A minimal HTTP/1.1 server on loopback, in its own process: it returns the same finished job (1 kB) to every request.
 
-It verifies nothing and reads no body. It is no stand-in for the service, but it is fast enough to be measured against.
+It verifies nothing and reads no body. It does not simulate the service, but it is fast enough for measurements.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _JOB: Final = {
     "assess_result": {**dict.fromkeys(_METRICS, _METRIC), "suggestion": "One metric is out of range."},
 }
 BODY: Final = json.dumps(_JOB).encode()
-_ANSWER: Final = (
+_RESPONSE: Final = (
     b"HTTP/1.1 200 OK\r\nServer: api-gateway\r\nDate: Fri, 02 Jan 2026 03:04:05 GMT\r\n"
     b"Content-Type: application/json\r\nX-Request-Id: 0123456789abcdef0123456789abcdef\r\nContent-Length: %d\r\n\r\n%b"
     % (len(BODY), BODY)
@@ -39,7 +39,7 @@ _END: Final = b"\r\n\r\n"
 
 
 class _Connection(asyncio.Protocol):
-    """Answers each request head, on a connection that stays open."""
+    """Responds to each request head and keeps the connection open."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -47,12 +47,12 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         *heads, self._unread = (self._unread + data).split(_END)
-        self._transport.write(_ANSWER * len(heads))
+        self._transport.write(_RESPONSE * len(heads))
 
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run the server in another process; give its URL."""
+    """Run the server in another process and yield its URL."""
     command = [sys.executable, "-m", f"{__package__}.server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
@@ -65,7 +65,7 @@ async def _serve() -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(_Connection, "127.0.0.1", 0, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await loop.run_in_executor(None, sys.stdin.read)  # until the one who started it closes it
+    await loop.run_in_executor(None, sys.stdin.read)  # until the parent process closes stdin
     server.close()
 
 

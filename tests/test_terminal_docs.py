@@ -60,8 +60,8 @@ _VARIES: Final = {
     r"\b(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\d{8}T\d{6}Z|1[789]\d{8})\b": "TIME",
     r"metastudio \d\S*, httpx \S+, Python \S+, \w+": "VERSIONS",
     r"(?<=MB )(?:\S+ \S+/s|\?)$": "SPEED",
-    r"[\d.]+ (?=recordings a second|s left)": "",
-    r"[+-]\d+ s against": "SECONDS against",
+    r"[\d.]+ (?=recordings per second|s left)": "",
+    r"[+-]\d+ s relative": "SECONDS relative",
     r"^(?:(?:SYSTEM_AUDITING|WAITING|PROCESSING)\n)+": "STATES\n",
     r" +": " ",
 }

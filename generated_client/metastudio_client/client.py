@@ -1,4 +1,4 @@
-# Generated from openapi.yaml by ./generate.sh. Never edit it: the next run takes every edit away.
+# Generated from openapi.yaml by ./generate.sh. Do not edit: the next run overwrites every change.
 import ssl
 from typing import Any, Self
 

@@ -1,7 +1,7 @@
-# Generated from openapi.yaml by ./generate.sh. Never edit it: the next run takes every edit away.
-"""Types that generated modules share.
+# Generated from openapi.yaml by ./generate.sh. Do not edit: the next run overwrites every change.
+"""Types shared by the generated modules.
 
-A field or parameter that is missing is `None`: generated code calls that value `UNSET` and its type `Unset`.
+A missing field or parameter is `None`. Generated code calls this value `UNSET`, and its type `Unset`.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -14,9 +14,9 @@ UNSET = None
 if TYPE_CHECKING:
     Unset: TypeAlias = None
 else:
-    Unset = type(None)  # generated code asks isinstance(value, Unset)
+    Unset = type(None)  # generated code calls isinstance(value, Unset)
 
-# What httpx takes as one file of a multipart body: name, content, and perhaps a content type and headers.
+# One file of a multipart body, as httpx accepts it: name, content, and optionally a content type and headers.
 FileContent = IO[bytes] | bytes | str
 FileTypes = tuple[str | None, FileContent, str | None] | tuple[str | None, FileContent, str | None, Mapping[str, str]]
 RequestFiles = list[tuple[str, FileTypes]]
@@ -31,7 +31,7 @@ class File:
     mime_type: str | None = None
 
     def to_tuple(self) -> FileTypes:
-        """Return the file as httpx takes it."""
+        """Return the file in the form that httpx accepts."""
         return self.file_name, self.payload, self.mime_type
 
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 @define
 class Response(Generic[T]):
-    """A response, as `*_detailed` functions return it."""
+    """A response of a `*_detailed` function."""
 
     status_code: HTTPStatus
     content: bytes

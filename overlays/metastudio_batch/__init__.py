@@ -1,4 +1,4 @@
-"""Assess ten thousand recordings with MetaStudio's short jobs: at the quota's speed, nothing lost, none twice.
+"""Assess many recordings with MetaStudio's short jobs, at the speed of the quota and with a resumable journal.
 
 PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
 """

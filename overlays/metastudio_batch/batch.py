@@ -1,4 +1,4 @@
-"""A batch of recordings: uploads, creates, commits and polls go on side by side, each at its own pace."""
+"""A batch of recordings: creates, uploads, commits and polls run concurrently, each at its own pace."""
 
 import asyncio
 import os
@@ -22,10 +22,10 @@ from .outcomes import Outcome, outcome
 from .polls import JobWait, Polls
 from .row import Row, Stage
 
-#: So many outcomes may wait for the caller; then the batch does.
-_OUTCOMES: Final = 1000
-#: Recordings on their way besides those whose upload is under way: they are read before it, and committed after it.
-_BESIDE: Final = 12
+#: How many outcomes are buffered; the batch waits when the caller is further behind.
+_MAX_OUTCOMES: Final = 1000
+#: Workers beyond the number of uploads: they read recordings and commit jobs while others upload.
+_EXTRA_WORKERS: Final = 12
 
 
 async def assess_many(
@@ -38,25 +38,25 @@ async def assess_many(
     timeout: float = 3600.0,  # noqa: ASYNC109  # for each recording
     app_user_id: str | None = None,
 ) -> AsyncGenerator[Outcome, None]:
-    """Assess many recordings; yield the outcome of each, as it comes.
+    """Assess many recordings and yield each outcome as soon as it is known.
 
-    Interrupted at any moment, the same call goes on: what has ended is yielded again and costs no request. While the
-    caller is busy with an outcome, the work goes on.
+    After an interruption, the same call resumes the batch: recordings that had ended are yielded again without a
+    request. The batch keeps running while the caller processes an outcome.
 
     Args:
         studio: The client.
         recordings: Paths, folders, globs and manifests (`.csv`, `.jsonl`), or what `find` yields.
-        journal: The file in which each step is written down; it is made if it does not exist.
-        language: CN or EN, where a manifest says nothing else.
-        uploads: How many uploads may be under way.
+        journal: The file that records each step; it is created if it does not exist.
+        language: CN or EN; a manifest can override it for a recording.
+        uploads: How many uploads may run at the same time.
         timeout: Seconds to wait for each verdict, after the commit.
-        app_user_id: Sent as `X-App-UserId`, instead of the client's, where a manifest says nothing else.
+        app_user_id: Sent as `X-App-UserId` instead of the client's; a manifest can override it for a recording.
 
     Raises:
-        ConfigurationError: An argument, or the manifest, is malformed; nothing was sent.
+        ConfigurationError: An argument or a manifest is malformed; nothing was sent.
         JournalError: The journal cannot be used.
-        MetaStudioError: What would fail every recording: a refusal of the key, the token or the permission, or a
-            certificate that does not verify. What was not yielded by then is unfinished.
+        MetaStudioError: An error that would fail every recording: the key or the token was rejected, a permission is
+            missing, or a certificate cannot be verified. Recordings not yielded by then are unfinished.
     """
     batch = Batch(
         studio,
@@ -73,14 +73,14 @@ async def assess_many(
 
 
 class Batch:
-    """A batch that can be watched; see `assess_many` for the arguments.
+    """A batch whose progress can be observed; see `assess_many` for the other arguments.
 
     Args:
-        on_change: Called with the row of a recording whenever it changed; it is in the journal then.
+        on_change: Called with the row of a recording after each change was written to the journal.
 
     Attributes:
-        total: How many recordings there are; 0 until they were counted.
-        uploading: How many bytes of which uploads were sent, and of how many, by path.
+        total: The number of recordings; 0 until they are counted.
+        uploading: The uploads in progress: bytes sent and bytes in total, by path.
     """
 
     def __init__(
@@ -96,14 +96,14 @@ class Batch:
         on_change: Callable[[Row], object] | None = None,
     ) -> None:
         if not isinstance(studio, AsyncMetaStudio):
-            raise ConfigurationError("studio must be an AsyncMetaStudio: a batch runs in asyncio")
+            raise ConfigurationError("studio must be an AsyncMetaStudio: a batch runs on asyncio")
         self._language = header_value("language", language)
         self._user = studio.app_user_id if app_user_id is None else header_value("app_user_id", app_user_id)
         self._uploads = count("uploads", uploads, 1)
         self._goal = Goal(timeout, SUCCESS_STATES, FAILURE_STATES, None)
         self._studio, self._recordings, self._journal, self._on_change = studio, recordings, journal, on_change
         self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self._room = asyncio.Semaphore(_OUTCOMES)
+        self._room = asyncio.Semaphore(_MAX_OUTCOMES)
         self.total = 0
         self.uploading: dict[str, tuple[int, int]] = {}
         self._ledger: Ledger | None = None
@@ -111,11 +111,11 @@ class Batch:
 
     @property
     def counts(self) -> dict[Stage, int]:
-        """How many recordings are in which stage, of those that were come to."""
+        """The number of recordings in each stage, without those that this run has not reached yet."""
         return dict(self._ledger.counts) if self._ledger else {}
 
     async def outcomes(self) -> AsyncGenerator[Outcome, None]:
-        """Run the batch; yield the outcome of each recording, as it comes."""
+        """Run the batch and yield each outcome as soon as it is known."""
         async with self._opened() as ledger:
             to_do = await ledger.do(self._planned, ledger.journal)
             running = asyncio.create_task(self._run(ledger, to_do))
@@ -158,13 +158,13 @@ class Batch:
             async with asyncio.TaskGroup() as group:
                 group.create_task(polls.run(group))
                 async with asyncio.TaskGroup() as workers:
-                    for _ in range(self._uploads + _BESIDE):
+                    for _ in range(self._uploads + _EXTRA_WORKERS):
                         workers.create_task(self._work(ledger, to_do, journeys))
                 polls.close()
         except BaseExceptionGroup as several:
             failure = _first(several)
         if failure is not None:
-            raise failure  # outside the except block: it has a cause and a context of its own
+            raise failure  # outside the except block, which would replace its context
 
     async def _work(self, ledger: Ledger, to_do: Iterator[Row | Found], journeys: Journeys) -> None:
         while (item := await ledger.do(next, to_do, None)) is not None:
@@ -178,7 +178,7 @@ class Batch:
 async def _ended(
     ledger: Ledger, deliver: Callable[[Outcome], Awaitable[None]], wait: JobWait, error: MetaStudioError | None
 ) -> None:
-    """Write down how a job ended, and deliver it; one that did not end in time goes on in another run."""
+    """Record and deliver the outcome of a job; the next run continues with a job that timed out."""
     stage = Stage.FINISHED if error is None else Stage.FAILED if isinstance(error, ShortJobFailed) else None
     job = None if stage is None or wait.job is None else wait.job.to_dict()
     row = await ledger.save(wait.row, stage, job=job, error=None if error is None else str(error))

@@ -1,4 +1,4 @@
-"""What a journal says, as tables: a row for each recording."""
+"""Export of a journal as a table, with a row for each recording."""
 
 import csv
 import json
@@ -21,22 +21,22 @@ _MEASURED: Final = tuple(f"{metric}_{field}" for metric in METRICS for field in 
 
 
 def rows(journal: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    """Yield a dictionary for each recording of a journal, by path: `pandas.DataFrame(rows("a.journal"))`.
+    """Yield a dictionary for each recording of a journal, sorted by path: `pandas.DataFrame(rows("a.journal"))`.
 
-    `state` is the job's, or how far the recording is. A column of a manifest that has the name of one of ours is called
-    `manifest_…`.
+    `state` is the state of the job, or else the stage of the recording. A manifest column whose name is already taken
+    gets the prefix `manifest_`.
 
     Raises:
-        JournalError: It cannot be read, or is no journal.
+        JournalError: The file cannot be read or is not a journal.
     """
     for row in read(journal):
         yield _about(row) | _measured(row) | _own(row)
 
 
 def write_csv(journal: str | os.PathLike[str], file: IO[str], *, for_excel: bool = False) -> None:
-    """Write the rows as CSV. Every row has all columns of all manifests.
+    """Write the rows as CSV. Every row has the columns of all manifests.
 
-    Excel would run a string that looks like a formula: for it, such a string begins with an apostrophe.
+    With `for_excel`, a string that looks like a formula gets an apostrophe in front, so that Excel does not run it.
     """
     own = dict.fromkeys(chain.from_iterable(_own(row) for row in read(journal)))
     writer = csv.DictWriter(file, (*_ABOUT, *_MEASURED, *own))
@@ -46,7 +46,7 @@ def write_csv(journal: str | os.PathLike[str], file: IO[str], *, for_excel: bool
 
 
 def write_json_lines(journal: str | os.PathLike[str], file: IO[str]) -> None:
-    """Write the rows as JSON objects, one a line."""
+    """Write the rows as JSON objects, one per line."""
     for row in rows(journal):
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
 

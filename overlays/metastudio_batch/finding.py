@@ -1,4 +1,4 @@
-"""Which recordings a batch has: paths, folders, globs and manifests, found one by one."""
+"""Finding the recordings of a batch, one by one: from paths, folders, globs and manifests."""
 
 import csv
 import glob
@@ -15,7 +15,7 @@ from metastudio import ConfigurationError
 from metastudio.errors import printable
 from metastudio.validation import header_value
 
-#: What is taken for a recording in a folder. A zip there may be anything; give its path.
+#: Extensions of recordings in a folder. A zip may contain anything, so it must be passed by its path.
 AUDIO: Final = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg", ".aac", ".pcm"})
 _MANIFESTS: Final = frozenset({".csv", ".jsonl"})
 _OURS: Final = frozenset({"path", "language", "app_user_id"})
@@ -26,11 +26,11 @@ class Found:
     """A recording of a batch.
 
     Attributes:
-        path: Its name in the journal: relative to the argument it was found with.
-        file: Where it is.
-        language: CN or EN; None for the batch's.
-        app_user_id: Sent as `X-App-UserId`; None for the batch's.
-        columns: What else a manifest says of it.
+        path: Its name in the journal: the path relative to the argument that it was found with.
+        file: Where its file is.
+        language: CN or EN; None means the batch's language.
+        app_user_id: Sent as `X-App-UserId`; None means the batch's.
+        columns: Additional columns of the manifest.
     """
 
     path: str
@@ -47,7 +47,7 @@ def find(recordings: Recordings) -> Iterator[Found]:
     """Yield every recording of paths, folders (audio files at any depth), globs and manifests (`.csv`, `.jsonl`).
 
     Raises:
-        ConfigurationError: There is none, or a manifest is malformed.
+        ConfigurationError: An argument contains no recording, or a manifest is malformed.
     """
     several = [recordings] if isinstance(recordings, str | bytes | os.PathLike | Found) else recordings
     if not isinstance(several, Iterable):
@@ -62,7 +62,7 @@ def find(recordings: Recordings) -> Iterator[Found]:
 
 
 def shard(recordings: Iterable[Found], number: int, of: int) -> Iterator[Found]:
-    """Yield the recordings of one shard of several; the first `number` is 1. The hash of its path decides."""
+    """Yield the recordings of one shard: the `number`-th of `of`, counted from 1. A hash of each path decides."""
     for each in recordings:
         if int.from_bytes(hashlib.sha256(each.path.encode()).digest(), "big") % of == number - 1:
             yield each
@@ -78,7 +78,7 @@ def _at_least_one(argument: str) -> Iterator[Found]:
 
 
 def _of(argument: str) -> Iterator[Found]:
-    # os.path, unlike Path, takes what no file system would for something that does not exist.
+    # os.path, unlike Path, reports a path that no file system accepts as missing.
     if os.path.isdir(argument):  # noqa: PTH112
         return (_found(path, argument) for path in _walk(argument))
     if os.path.isfile(argument) and Path(argument).suffix.lower() in _MANIFESTS:  # noqa: PTH113
@@ -91,7 +91,7 @@ def _of(argument: str) -> Iterator[Found]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Yield the audio files of a folder, at any depth; hidden ones, and links to folders, are left out."""
+    """Yield the audio files of a folder, at any depth; skip hidden entries and links to folders."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -102,7 +102,7 @@ def _walk(folder: str) -> Iterator[str]:
                 elif os.path.splitext(entry.name)[1].lower() in AUDIO and not entry.is_dir():  # noqa: PTH122
                     yield entry.path
     except OSError as error:
-        raise ConfigurationError(f"a folder cannot be read ({error}): check its permissions") from error
+        raise ConfigurationError(f"cannot read a folder ({error}): check its permissions") from error
 
 
 def _matching(pattern: str) -> Iterator[Found]:
@@ -122,8 +122,8 @@ def _in_manifest(manifest: Path) -> Iterator[Found]:
             for line, record in records(file):
                 yield _recorded(manifest, line, record)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        what = f"the manifest {_shown(manifest)} cannot be read ({error})"
-        raise ConfigurationError(f"{what}: it must be UTF-8, and well-formed") from error
+        what = f"cannot read the manifest {_shown(manifest)} ({error})"
+        raise ConfigurationError(f"{what}: it must be well-formed and in UTF-8") from error
 
 
 def _csv(file: Iterable[str]) -> Iterator[tuple[int, object]]:
@@ -146,11 +146,11 @@ def _recorded(manifest: Path, line: int, record: object) -> Found:
     where = f"{_shown(manifest)}, line {line}"
     path = record.get("path") if isinstance(record, dict) else None
     if not isinstance(record, dict) or not isinstance(path, str) or not path or "\0" in path:
-        raise ConfigurationError(f"{where}: no path; each line must have a column `path`")
+        raise ConfigurationError(f"{where}: no valid path; each line needs a `path`")
     columns = {name: value for name, value in record.items() if name not in _OURS and value is not None}
     language, user = record.get("language") or None, record.get("app_user_id") or None
     try:
-        path.encode()  # half a character, as JSON permits it, is none
+        path.encode()  # JSON permits lone surrogates, UTF-8 does not
         for name, value in (("language", language), ("app_user_id", user)):
             if value is not None:
                 header_value(name, value)
@@ -167,7 +167,7 @@ def _found(path: str | os.PathLike[str], base: str | os.PathLike[str]) -> Found:
 
 
 def _text(path: str) -> str:
-    """Return a path as Unicode: a name that is not, as Linux permits, has escapes."""
+    """Return a path as valid Unicode: bytes that are not UTF-8, which Linux permits, are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

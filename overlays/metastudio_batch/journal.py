@@ -1,6 +1,6 @@
-"""The journal: one SQLite file with a row for each recording, so that an interrupted batch goes on where it was.
+"""The journal: an SQLite file with a row for each recording, from which an interrupted batch resumes.
 
-Each change is on disk before the next step begins: a rollback journal, and `synchronous=FULL`.
+Each change is on disk before the next step begins: SQLite uses a rollback journal and `synchronous=FULL`.
 """
 
 import json
@@ -32,7 +32,7 @@ _SCHEMA: Final = (
     f"PRAGMA application_id = {journal_file.APPLICATION}",
     f"PRAGMA user_version = {journal_file.VERSION}",
 )
-#: What is to be done now. It is in a temporary file: there may be a million recordings.
+#: The work of this run. SQLite keeps it in a temporary file: there may be a million recordings.
 _PLAN: Final = (
     "CREATE TEMP TABLE resumed (id INTEGER PRIMARY KEY)",
     """CREATE TEMP TABLE plan (
@@ -40,7 +40,7 @@ _PLAN: Final = (
 )
 _KEY: Final = "path, language, app_user_id"
 _SAME_KEY: Final = f"({_KEY}) = (?, ?, ?)"
-#: A job in one of these stages runs, or may run: the recording never gets another one.
+#: In these stages the job is running, or may be: the recording never gets a second job.
 _RUNNING: Final = f"'{Stage.UPLOADED}', '{Stage.COMMITTED}'"
 _PAGE: Final = 500
 _NEVER_RAN: Final = f"'{Stage.NEW}', '{Stage.CREATED}', '{Stage.UNUSABLE}'"
@@ -50,12 +50,13 @@ class Journal:
     """An open journal.
 
     Args:
-        path: The file; it is made if it does not exist.
-        endpoint: The service in which the jobs are.
-        project_id: The project in which they are.
+        path: The file; it is created if it does not exist.
+        endpoint: The endpoint of the jobs.
+        project_id: The project of the jobs.
 
     Raises:
-        JournalError: Another process uses it; or it is another kind of file, or of another version, service or project.
+        JournalError: Another process uses the file, it is not a journal, or it belongs to another version, endpoint or
+            project.
     """
 
     def __init__(self, path: str | os.PathLike[str], endpoint: str, project_id: str) -> None:
@@ -84,8 +85,8 @@ class Journal:
         there, project = self._execute("SELECT endpoint, project_id FROM service").fetchone()
         if (there, project) != (endpoint, project_id):
             raise JournalError(
-                f"the journal {shown(self._path)} is of project {project} at {there}, and this is {project_id} at "
-                f"{endpoint}: jobs are found only where they were created; take another journal"
+                f"the journal {shown(self._path)} belongs to project {project} at {there}, but the client uses project "
+                f"{project_id} at {endpoint}: a job can be found only where it was created; use another journal"
             )
 
     def _execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
@@ -93,11 +94,11 @@ class Journal:
             return self._db.execute(statement, values)
 
     def close(self) -> None:
-        """Close the file, and let other processes write to it."""
+        """Close the file and release its lock."""
         self._opened.close()
 
     def plan(self, recordings: Iterable[Found], language: str, app_user_id: str | None) -> int:
-        """Take what is to be done, with the jobs that run; return their number. Raise if two have the same path."""
+        """Plan the recordings and the jobs still running; return their number. Raise if two files share a name."""
         self._execute(f"INSERT INTO resumed SELECT id FROM recordings WHERE stage IN ({_RUNNING})")
         self._execute("BEGIN")
         for each in recordings:
@@ -118,17 +119,17 @@ class Journal:
         (other,) = self._execute(f"SELECT file FROM plan WHERE {_SAME_KEY}", *_key(found)).fetchone()
         if other != values[3]:
             both, name = f"{shown(found.file)} and {shown(os.fsdecode(other))}", shown(found.path)
-            raise ConfigurationError(f"{both} would both be {name} in the journal: give the folder above them")
+            raise ConfigurationError(f"{both} would both be named {name}: pass a folder that contains both")
 
     def to_do(self) -> Iterator[Row | Found]:
-        """Yield what was planned: first the rows whose jobs run, then the recordings."""
+        """Yield the plan: first the rows whose jobs are running, then the recordings."""
         for (number,) in self._pages("resumed", "id", (-1,)):
             yield self.row(number)
         for path, language, app_user_id, file, columns in self._pages("plan", _KEY, ("", "", "")):
             yield Found(path, os.fsdecode(file), language, app_user_id, json.loads(columns))
 
     def _pages(self, table: str, key: str, last: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a table by its key; no statement stays open between two pages."""
+        """Yield the rows of a table by its key, in pages: no statement stays open between two of them."""
         marks = ", ".join("?" * len(last))
         statement = f"SELECT * FROM {table} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT {_PAGE}"
         while page := self._execute(statement, *last).fetchall():
@@ -136,19 +137,19 @@ class Journal:
             last = page[-1][: len(last)]
 
     def row(self, number: int) -> Row:
-        """Return a row as it is now."""
+        """Return the current content of a row."""
         return row_of(self._execute(f"SELECT {COLUMNS} FROM recordings WHERE id = ?", number).fetchone())
 
     def is_resumed(self, row: Row) -> bool:
-        """Tell whether a row is one of those that `to_do` yields first."""
+        """Return whether a row is one of those that `to_do` yields first."""
         return self._execute("SELECT 1 FROM resumed WHERE id = ?", row.id).fetchone() is not None
 
     def known(self, found: Found, size: int, mtime_ns: int) -> Row | None:
-        """Return the row of a file whose size and time are those of an earlier visit: its content need not be read."""
+        """Return the row of a file whose size and time are unchanged, so that its content need not be read."""
         return self._seen(found, size, mtime_ns, "sha256 != '' AND size = ? AND mtime_ns = ?", size, mtime_ns)
 
     def ended(self, found: Found) -> Row | None:
-        """Return the last row of a recording, whose file is gone, that has a verdict or will have one."""
+        """Return the newest row of a recording whose job has run or may run; its file may be gone."""
         statement = (
             f"SELECT {COLUMNS} FROM recordings WHERE {_SAME_KEY} AND stage NOT IN ({_NEVER_RAN}) ORDER BY id DESC"
         )
@@ -156,9 +157,9 @@ class Journal:
         return selected and row_of(selected)
 
     def claim(self, found: Found, sha256: str, size: int, mtime_ns: int, stage: Stage = Stage.NEW) -> Row:
-        """Return the row of a recording with this content: a new one in `stage`, if its path never had it.
+        """Return the row of a recording with this content; insert one in `stage` if there is none.
 
-        What its path had before and never ran is forgotten.
+        Delete the rows of its earlier contents whose jobs never ran.
         """
         statement = f"DELETE FROM recordings WHERE {_SAME_KEY} AND sha256 != ? AND stage IN ({_NEVER_RAN})"
         self._execute(statement, *_key(found), sha256)
@@ -169,11 +170,11 @@ class Journal:
         about = os.fsencode(found.file), size, mtime_ns, _json(found.columns)
         self._execute(statement, *_key(found), sha256, *about, stage, time.time())
         row = self._seen(found, size, mtime_ns, "sha256 = ?", sha256)
-        assert row is not None  # noqa: S101  # it was inserted, if it was not there
+        assert row is not None  # noqa: S101  # inserted above, if it was missing
         return row
 
     def _seen(self, found: Found, size: int, mtime_ns: int, which: str, *values: Any) -> Row | None:
-        """Return one of a recording's rows, with what is known of its file by now."""
+        """Return one of a recording's rows, and update what the row says about the file."""
         statement = f"SELECT {COLUMNS} FROM recordings WHERE {_SAME_KEY} AND {which} ORDER BY id DESC"
         selected = self._execute(statement, *_key(found), *values).fetchone()
         if selected is None:
@@ -184,7 +185,7 @@ class Journal:
         return attrs.evolve(row, file=found.file, columns=found.columns)
 
     def save(self, row: Row) -> None:
-        """Write how far a recording is."""
+        """Write the stage of a recording, its job and its error."""
         job = None if row.job is None else _json(row.job)
         statement = "UPDATE recordings SET stage = ?, job_id = ?, job = ?, error = ?, since = ? WHERE id = ?"
         self._execute(statement, row.stage, row.job_id, job, row.error, row.since, row.id)
@@ -195,4 +196,4 @@ def _key(found: Found) -> tuple[str, str | None, str]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value)  # ASCII: what the service sends may hold half a character
+    return json.dumps(value)  # ASCII, since the service may send lone surrogates

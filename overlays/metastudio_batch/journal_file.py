@@ -1,4 +1,4 @@
-"""The file of a journal: opened, locked, and what goes wrong with it."""
+"""The file of a journal: opening, locking and errors."""
 
 import os
 import sqlite3
@@ -10,20 +10,20 @@ from typing import Final
 from metastudio import MetaStudioError
 from metastudio.errors import printable
 
-#: In the head of the file: what it is, and in which version.
+#: SQLite's `application_id` and `user_version`, in the header of the file.
 APPLICATION: Final = 0x4D53_4A4C
 VERSION: Final = 1
-#: Seconds to wait for a reader, who holds a lock for one page of rows.
-_PATIENCE: Final = 30.0
+#: Seconds to wait for a reader, which locks the file for one page of rows.
+_BUSY_TIMEOUT: Final = 30.0
 
 
 class JournalError(MetaStudioError):
-    """The journal cannot be opened, read or written. Nothing in it is lost: mend the cause, and start again."""
+    """The journal cannot be opened, read or written. Its content is safe: fix the cause, then start again."""
 
 
 @contextmanager
 def explained(path: str) -> Iterator[None]:
-    """Turn what goes wrong with the file into a `JournalError`."""
+    """Turn errors of SQLite and the file system into a `JournalError`."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -31,8 +31,8 @@ def explained(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def connected(path: str, timeout: float = _PATIENCE) -> Iterator[sqlite3.Connection]:
-    """Open a file that exists; it may be used in another thread, but in one at a time."""
+def connected(path: str, timeout: float = _BUSY_TIMEOUT) -> Iterator[sqlite3.Connection]:
+    """Open an existing file; any thread may use the connection, but only one at a time."""
     uri = f"{Path(path).absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:
@@ -42,31 +42,31 @@ def connected(path: str, timeout: float = _PATIENCE) -> Iterator[sqlite3.Connect
 
 
 def make(path: str) -> None:
-    """Make a file that only its owner can read, unless it exists: to open one and close it would lose its locks."""
+    """Create a file that only its owner can read. Never open an existing one: closing it would release its locks."""
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def checked(path: str | os.PathLike[str]) -> str:
-    """Return where a journal is, or can be; through a link, it is the same journal.
+    """Return the real path of a journal, which need not exist yet; links are resolved.
 
     Raises:
-        JournalError: Something else is there.
+        JournalError: The path is malformed or is not that of a file.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str) or "\0" in os.fspath(path):
-        raise JournalError(f"journal must be the path of a file, not {printable(repr(path), 80)}")
+        raise JournalError(f"journal must be a file path, not {printable(repr(path), 80)}")
     real = os.path.realpath(path)  # Path.resolve raises for a loop
     if not os.fspath(path) or (os.path.lexists(real) and not Path(real).is_file()):
-        raise JournalError(f"the journal {shown(os.fspath(path))} must be a file, or not exist")
+        raise JournalError(f"the journal {shown(os.fspath(path))} must be a file or a path that does not exist yet")
     return real
 
 
 @contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Keep other processes from writing to a journal; they may read it. The lock ends with the process, even if killed.
+    """Lock a journal against writes by other processes, which may still read it. The lock ends with the process.
 
     Raises:
-        JournalError: Another one has it.
+        JournalError: Another batch has the lock.
     """
     beside = f"{path}-lock"
     make(beside)
@@ -76,28 +76,28 @@ def locked(path: str) -> Iterator[None]:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-            raise JournalError(f"the journal {shown(path)} is in use: wait until that batch has ended") from None
+            raise JournalError(f"the journal {shown(path)} is in use by another batch: wait until it ends") from None
         yield
 
 
 def check(connection: sqlite3.Connection, path: str) -> None:
-    """Validate what a file says it is.
+    """Validate the type and the version of a file.
 
     Raises:
-        JournalError: It is another kind of file, or of another version.
+        JournalError: It is not a journal, or a journal of another version.
     """
     (application,), (version,) = (
         connection.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
     )
     if application != APPLICATION:
-        raise JournalError(f"{shown(path)} is not a journal: give another file, or one that does not exist")
+        raise JournalError(f"{shown(path)} is not a journal: pass a journal or a path that does not exist yet")
     if version != VERSION:
         raise JournalError(
-            f"the journal {shown(path)} has version {version}, and this release reads {VERSION}: take the release that "
+            f"the journal {shown(path)} has version {version}, but this release reads {VERSION}: use the release that "
             "wrote it, or another journal"
         )
 
 
 def shown(path: str) -> str:
-    """Return a path as a message shows it."""
+    """Return a path as messages show it."""
     return printable(repr(path), 200)

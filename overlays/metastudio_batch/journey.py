@@ -1,4 +1,4 @@
-"""One recording on its way: `metastudio.assess` decides the steps; each is in the journal before the next begins."""
+"""One recording of a batch: `metastudio.assess` decides the steps; each is journaled before the next begins."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,22 +29,22 @@ from .row import Row, Stage
 
 T = TypeVar("T")
 
-#: Seconds before a recording whose step failed is taken up again; after the last, it is left for another run.
+#: Seconds between the attempts of a failed step; after the last one, the recording is left for the next run.
 _PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0)
 
 
 @attrs.define(eq=False)
 class Shared:
-    """What the recordings of a batch share on their way.
+    """What all recordings of a batch share.
 
     Attributes:
-        jobs: Of the client.
+        jobs: The client's short jobs.
         ledger: The journal.
-        polls: Takes the jobs that were committed.
-        slots: One for each upload that may be under way.
+        polls: Polls the committed jobs.
+        slots: Limits how many uploads run at the same time.
         goal: When a wait is over.
-        deliver: Takes an outcome; it waits for a caller who is behind.
-        uploading: By path, how many bytes of which uploads were sent, and all.
+        deliver: Delivers an outcome; it waits if the caller is too far behind.
+        uploading: The uploads in progress: bytes sent and bytes in total, by path.
     """
 
     jobs: AsyncShortJobs
@@ -56,7 +56,7 @@ class Shared:
     uploading: dict[str, tuple[int, int]]
 
     async def wait_for(self, row: Row, age: float | None = None) -> None:
-        """Hand over a job that was committed now, or by an earlier run so many seconds ago."""
+        """Start polling a job that was committed just now, or `age` seconds ago by an earlier run."""
         clock, expected, job_id = asyncio.get_running_loop().time, self.polls.expected, str(row.job_id)
         committed = clock() - max(0.0, age or 0.0)
         wait = JobWait(
@@ -72,17 +72,17 @@ class Shared:
 
 
 class Journey:
-    """The steps of one recording, and how far it is."""
+    """The steps of one recording, up to its commit."""
 
     def __init__(self, shared: Shared, row: Row, body: Packed | None) -> None:
         self.row = row
         self._shared, self._body, self._on_jobs = shared, body, on(shared.jobs)
         self._created: CreatedShortJob | None = None
-        self._kept: CreatedShortJob | None = None  # for the next try, if its upload failed
+        self._kept: CreatedShortJob | None = None  # for the next attempt, if the upload failed
         self._holds_slot = False
 
     async def go_on(self) -> None:
-        """Go as far as the commit."""
+        """Run the remaining steps up to the commit."""
         try:
             await run_async(self._perform, self._steps())
         except MetaStudioError:
@@ -109,7 +109,7 @@ class Journey:
         return await self._on_jobs(step)
 
     async def _create(self, step: Step) -> CreatedShortJob:
-        """Create a job, when its upload can start; after an upload that failed for a while, there is one already."""
+        """Create a job once its upload can start; reuse the one whose upload failed in an earlier attempt."""
         if not self._holds_slot:
             await self._shared.slots.acquire()
             self._holds_slot = True
@@ -120,7 +120,7 @@ class Journey:
         return created
 
     def _progress(self, sent: int, total: int) -> None:
-        if self._holds_slot:  # a thread may still read for an upload that has failed
+        if self._holds_slot:  # a thread may still be reading for an upload that has failed
             self._shared.uploading[self.row.path] = sent, total
 
     def _release_slot(self) -> None:
@@ -130,31 +130,31 @@ class Journey:
             self._shared.slots.release()
 
 
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Call until it succeeds, with longer and longer pauses, where the same may succeed later."""
+async def with_retries(call: Callable[[], Awaitable[T]]) -> T:
+    """Call and retry with growing pauses, as long as the error is transient."""
     for pause in _PAUSES:
         try:
             return await call()
         except MetaStudioError as error:
-            if not _passes(cause(error)):
+            if not _is_transient(cause(error)):
                 raise
-            log.warning("The batch goes on in %.0f s: %s", pause, error)
+            log.warning("Retrying in %.0f s: %s", pause, error)
         await asyncio.sleep(pause)
     return await call()
 
 
 def cause(error: MetaStudioError) -> MetaStudioError:
-    """Return why an assessment was interrupted, or the error itself."""
+    """Return the error that interrupted an assessment, or `error` itself."""
     inner = error.__cause__
     return inner if isinstance(error, AssessmentInterrupted) and isinstance(inner, MetaStudioError) else error
 
 
-def _passes(error: MetaStudioError) -> bool:
+def _is_transient(error: MetaStudioError) -> bool:
     if isinstance(error, UploadError):
         return error.is_passing
     return isinstance(error, PASSING) and not is_permanent(error)
 
 
 def ends_batch(error: MetaStudioError) -> bool:
-    """Tell whether an error would fail every other recording too."""
+    """Return whether an error would fail every other recording too."""
     return isinstance(error, JournalError) or (is_fatal(error) and not isinstance(error, RecordingError))

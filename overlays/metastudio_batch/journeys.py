@@ -1,4 +1,4 @@
-"""The recordings of a batch, from being found to their commit."""
+"""The recordings of a batch, from discovery to commit."""
 
 import asyncio
 import hashlib
@@ -18,7 +18,7 @@ from metastudio.operations import unknown_limits
 from metastudio.recordings import Packed, prepare
 
 from .finding import Found
-from .journey import Journey, Shared, cause, ends_batch, patiently
+from .journey import Journey, Shared, cause, ends_batch, with_retries
 from .outcomes import outcome
 from .row import Row, Stage
 
@@ -28,11 +28,11 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class Journeys(Shared):
-    """Carries one recording after the other as far as its commit.
+    """Takes recordings up to their commit.
 
     Attributes:
-        threads: Read recordings, so that no upload waits behind them.
-        stopping: Set when the batch ends: what is being read is given up.
+        threads: The threads that read recordings, separate from those that read for uploads.
+        stopping: Set when the batch ends, to stop reading recordings.
     """
 
     threads: Executor
@@ -41,7 +41,7 @@ class Journeys(Shared):
     _limits_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
     async def take(self, item: Row | Found) -> None:
-        """Carry a recording as far as its commit; one that has ended before is delivered again."""
+        """Take a recording up to its commit; deliver the outcome again if it had ended in an earlier run."""
         row, body = (item, None) if isinstance(item, Row) else await self._identified(item)
         if row is None:
             return
@@ -51,10 +51,10 @@ class Journeys(Shared):
         elif row.stage == Stage.COMMITTED:
             await self.wait_for(row, age=time.time() - row.since)
         else:
-            await self._carry(Journey(self, row, body))
+            await self._advance(Journey(self, row, body))
 
     async def _identified(self, found: Found) -> tuple[Row | None, Packed | None]:
-        """Return a recording's row, and what is to be uploaded; no row where nothing is left to do."""
+        """Return a recording's row and the body to upload; None for the row if nothing is left to do."""
         do, journal = self.ledger.do, self.ledger.journal
         size, mtime_ns = await self._in_thread(_size_and_time, found.file)
         row, body = await do(journal.known, found, size, mtime_ns), None
@@ -71,7 +71,7 @@ class Journeys(Shared):
         return await asyncio.get_running_loop().run_in_executor(self.threads, partial(function, *args, **kwargs))
 
     async def _unusable(self, found: Found, error: RecordingError, *, is_there: bool) -> Row | None:
-        """Deliver a recording that cannot be used; return the row of one that is gone, and has a verdict or a job."""
+        """Deliver the error of an unusable recording; if its file was deleted after the upload, return its row."""
         journal = self.ledger.journal
         if not is_there and (row := await self.ledger.do(journal.ended, found)):
             return row
@@ -85,13 +85,13 @@ class Journeys(Shared):
         async with self._limits_lock:
             if self._limits is None:
                 with unknown_limits():
-                    self._limits = await patiently(self.jobs.limits)
+                    self._limits = await with_retries(self.jobs.limits)
                 self._limits = self._limits or RecordingLimits()
         return self._limits
 
-    async def _carry(self, journey: Journey) -> None:
+    async def _advance(self, journey: Journey) -> None:
         try:
-            await patiently(journey.go_on)
+            await with_retries(journey.go_on)
         except MetaStudioError as error:
             if ends_batch(why := cause(error)):
                 raise why from why.__cause__
@@ -101,7 +101,7 @@ class Journeys(Shared):
             await self.deliver(outcome(row, error=error))
 
     async def _never_ran(self, row: Row) -> bool:
-        """Tell whether a job whose commit was rejected is where it was: then its recording may get another one."""
+        """Return whether a job never ran after its commit was rejected: then its recording may get another job."""
         try:
             job = await self.jobs.show(str(row.job_id), app_user_id=row.app_user_id)
         except MetaStudioError:
@@ -110,10 +110,10 @@ class Journeys(Shared):
 
 
 def _size_and_time(file: str) -> tuple[int, int]:
-    """Return a file's size, and when it was changed; 0 for one that cannot be found."""
+    """Return a file's size and modification time; both are 0 if it cannot be found."""
     try:
         found = Path(file).stat()
-    except (OSError, ValueError):  # whoever reads it will say why
+    except (OSError, ValueError):  # reading the file raises the error that explains it
         return 0, 0
     return found.st_size, found.st_mtime_ns
 
@@ -123,7 +123,7 @@ def _packed(file: str, limits: RecordingLimits, stopping: threading.Event) -> tu
 
     def take(piece: bytes) -> None:
         if stopping.is_set():
-            raise InterruptedError  # nobody waits for it any more
+            raise InterruptedError  # the result is no longer needed
         digest.update(piece)
 
     return prepare(file, limits, take), digest.hexdigest()

@@ -1,4 +1,4 @@
-"""The journal of a running batch: written in a thread of its own, and counted."""
+"""Access to the journal of a running batch: in its own thread, with a count of the stages."""
 
 import asyncio
 import time
@@ -23,10 +23,10 @@ class Ledger:
     Args:
         journal: An open journal.
         thread: The only thread that uses it.
-        on_change: Called with a row whenever it changed; it is on disk then.
+        on_change: Called with a row after each change was written to disk.
 
     Attributes:
-        counts: How many recordings of this run are in which stage.
+        counts: The number of this run's recordings in each stage.
     """
 
     def __init__(self, journal: Journal, thread: ThreadPoolExecutor, on_change: Callable[[Row], object] | None) -> None:
@@ -34,15 +34,15 @@ class Ledger:
         self._thread, self._on_change = thread, on_change
 
     async def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a method of the journal in its thread."""
+        """Call a method of the journal in the journal's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(function, *args, **kwargs))
 
     def enter(self, row: Row) -> None:
-        """Count a row that this run has come to."""
+        """Count a row when this run reaches it."""
         self.counts[row.stage] += 1
 
     async def save(self, row: Row, stage: Stage | None = None, **changes: Any) -> Row:
-        """Write a row's next stage, or what else is new; return the row."""
+        """Save a row's new stage and other changes; return the changed row."""
         since = row.since if stage is None else time.time()
         changed = attrs.evolve(row, stage=stage or row.stage, since=since, **changes)
         await self.do(self.journal.save, changed)

@@ -1,4 +1,4 @@
-"""What a batch yields for each of its recordings."""
+"""The outcome that a batch yields for each recording."""
 
 from typing import Any, TypeAlias
 
@@ -11,14 +11,14 @@ from .row import Row, Stage
 
 @attrs.frozen(kw_only=True)
 class _Outcome:
-    """What both have.
+    """The attributes of every outcome.
 
     Attributes:
         path: The recording's name in the journal.
-        file: Where it is.
-        language: Its language.
+        file: Where its file is.
+        language: CN or EN.
         app_user_id: Sent as `X-App-UserId`, or None.
-        columns: What else a manifest says of it.
+        columns: Additional columns of the manifest.
     """
 
     path: str
@@ -33,8 +33,8 @@ class Finished(_Outcome):
     """A recording that was assessed.
 
     Attributes:
-        job_id: Its job.
-        job: The job's last response.
+        job_id: The ID of its job.
+        job: The last response about the job.
     """
 
     job_id: str
@@ -44,13 +44,13 @@ class Finished(_Outcome):
 
 @attrs.frozen(kw_only=True)
 class Failed(_Outcome):
-    """A recording that cannot be used, or whose job failed, timed out or could not be carried to its end.
+    """A recording that cannot be used, or whose job failed, timed out or was interrupted by an error.
 
     Attributes:
-        job_id: Its job, if there is one.
-        job: The job's last response, if there was one.
+        job_id: The ID of its job, or None.
+        job: The last response about the job, or None.
         error: `RecordingError`, `ShortJobFailed`, `WaitTimeout`, `AssessmentInterrupted`, or the service's error. After
-            the last three, another run of the batch goes on with the recording.
+            the last three, the next run of the batch continues with the recording.
     """
 
     job_id: str | None
@@ -58,12 +58,12 @@ class Failed(_Outcome):
     error: MetaStudioError
 
 
-#: The outcome of one recording: where `error` is None, `job` is there.
+#: The outcome of one recording: if `error` is None, `job` is set.
 Outcome: TypeAlias = Finished | Failed
 
 
 def outcome(row: Row, job: ShortJob | None = None, error: MetaStudioError | None = None) -> Outcome:
-    """Return the outcome of a row; that of an earlier run has its job in the row."""
+    """Return the outcome of a row; after an earlier run, the job is taken from the row."""
     if job is None and row.job is not None:
         job = ShortJob.from_dict(row.job)
     fields: dict[str, Any] = {

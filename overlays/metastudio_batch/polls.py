@@ -1,4 +1,4 @@
-"""When the jobs of a batch are polled: hardly ever too early, and all at one pace."""
+"""Polling the jobs of a batch: at one pace for all of them, and rarely before they have finished."""
 
 import asyncio
 import heapq
@@ -15,33 +15,33 @@ from metastudio.polling import FIRST_INTERVAL, LAST_POLL, MAX_INTERVAL, Wait, is
 
 from .row import Row
 
-#: So many jobs may be waited for; no other recording is begun before one of them ends.
+#: How many jobs may be pending; beyond this, no new recording is started.
 MAX_WAITING: Final = 20_000
 _IN_FLIGHT: Final = 16
-#: While no job has ended, so many are polled to find out how long they take; and as many more as take long.
+#: Until the first job ends, only this many are polled, to learn how long jobs take, plus one for each slow job.
 _SCOUTS: Final = 3
-_LONG: Final = 180.0  # seconds
+_LONG: Final = 180.0  # seconds after which a job counts as slow
 _FINISHED_BY_THEN: Final = 2 / 3
 _GAIN: Final = 0.05
 
 
 @attrs.define(eq=False)
 class ExpectedAge:
-    """The age by which two thirds of the jobs have finished, as far as is known: learnt from one poll after the other.
+    """An estimate of the age by which two thirds of the jobs have finished, learned from the polls.
 
-    A job's first poll at that age which finds it running raises it, one that finds it finished lowers it by half as
-    much: it stays where two of three are finished.
+    A first poll that finds a job still running raises the estimate; one that finds it finished lowers it by half as
+    much. So it settles where two of three jobs are finished.
     """
 
     seconds: float | None = None
 
     def learn(self, age: float, *, finished: bool, first: bool) -> None:
-        """Take what a poll of a job found at this age."""
+        """Update the estimate with the result of polling a job of this age."""
         if self.seconds is None:
             self.seconds = age if finished else None
         elif first and not finished:
             self.seconds *= 1 + _GAIN * _FINISHED_BY_THEN
-        elif first and age < self.seconds * 1.1:  # later than that, a job that is finished says nothing
+        elif first and age < self.seconds * 1.1:  # a job found finished later than that tells nothing
             self.seconds *= 1 - _GAIN * (1 - _FINISHED_BY_THEN)
         if self.seconds is not None:
             self.seconds = max(1.0, self.seconds)
@@ -49,14 +49,14 @@ class ExpectedAge:
 
 @attrs.define(eq=False, repr=False, kw_only=True)
 class JobWait(Wait):
-    """What is known of a job of a batch while it is waited for.
+    """The state of a batch job until it ends.
 
     Attributes:
         row: Its recording.
-        committed: Since when it runs, by the clock.
-        expected: When it will probably have finished.
-        is_resumed: Whether it was committed by an earlier run, and may have finished at any time since.
-        is_long: Whether it has taken long, and another job is polled as well to find out how long they take.
+        committed: When it was committed, on the wait's clock.
+        expected: The age by which it has probably finished.
+        is_resumed: Whether an earlier run committed it, so that it may have finished at any time since.
+        is_long: Whether it counts as slow, so that another job is polled early as well.
     """
 
     row: Row
@@ -66,12 +66,12 @@ class JobWait(Wait):
     is_long: bool = False
 
     def interval(self) -> float:
-        """Return the seconds until the next poll: a part of what jobs take, and more the longer this one takes."""
+        """Return the seconds until the next poll: a fraction of the expected age, and longer for an overdue job."""
         age, expected = self.clock() - self.committed, self.expected.seconds
         if expected is None:
             return min(MAX_INTERVAL, max(FIRST_INTERVAL, age / 6))
         if age < expected:
-            return 2 * (expected - age)  # it is shortened by up to a half
+            return 2 * (expected - age)  # jitter shortens it by up to one half
         return max(FIRST_INTERVAL, expected / 20, (age - expected) / 3)
 
 
@@ -79,12 +79,12 @@ Due: TypeAlias = tuple[float, int, JobWait]
 
 
 class Polls:
-    """Polls each job until it ends, and tells `ended`.
+    """Polls each job until it ends, then calls `ended`.
 
     Args:
-        show: Of the client's short jobs.
-        pace: Of all polls.
-        ended: Is called with each job that has ended, and its error.
+        show: The `show` method of the client's short jobs.
+        pace: The pace of all polls.
+        ended: Called with each job that has ended, and with its error or None.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class Polls:
     ) -> None:
         self.expected = ExpectedAge()
         self._show, self._pace, self._ended = show, pace, ended
-        self._new: list[Due] = []  # never polled; heaps, by the time of their commit and of their next poll
-        self._running: list[Due] = []
+        self._new: list[Due] = []  # a heap of jobs never polled, by the time of their commit
+        self._running: list[Due] = []  # a heap of the others, by the time of their next poll
         self._number, self._waiting, self._long, self._closed = count(), 0, 0, False
         self._changed = asyncio.Event()
         self._room, self._slots = asyncio.Semaphore(MAX_WAITING), asyncio.Semaphore(_IN_FLIGHT)
 
     async def add(self, wait: JobWait) -> None:
-        """Take a job; wait while there are too many."""
+        """Add a job; wait while too many are pending."""
         await self._room.acquire()
         self._waiting += 1
         if wait.is_resumed:
@@ -112,12 +112,12 @@ class Polls:
         self._changed.set()
 
     def close(self) -> None:
-        """Take no other job: `run` returns when those that there are have ended."""
+        """Accept no more jobs: `run` returns when all pending ones have ended."""
         self._closed = True
         self._changed.set()
 
     async def run(self, group: asyncio.TaskGroup) -> None:
-        """Poll until all have ended. What fails every job ends the group."""
+        """Poll until all jobs have ended. An error that would fail every job ends the group."""
         clock = asyncio.get_running_loop().time
         while self._waiting or not self._closed:
             due, heap = self._next(clock())
@@ -130,7 +130,7 @@ class Polls:
             group.create_task(self._poll(wait, clock))
 
     def _next(self, now: float) -> tuple[float, list[Due]]:
-        """Return when the next poll is due, and which of the heaps has it."""
+        """Return the time of the next poll, and the heap that contains its job."""
         running = self._running[0][0] if self._running else float("inf")
         new = self._due(self._new[0][2], now) if self._new else float("inf")
         return (new, self._new) if new < running else (running, self._running)
@@ -167,7 +167,7 @@ class Polls:
             self._changed.set()
 
     def _put_back(self, wait: JobWait, now: float) -> None:
-        if wait.is_resumed:  # from now on, it is like any other
+        if wait.is_resumed:  # after its first poll, it is handled like a new job
             wait.is_resumed = False
             self._push(self._new, wait.committed, wait)
             return
@@ -182,11 +182,11 @@ class Polls:
     async def _is_finished(self, wait: JobWait, age: float) -> bool:
         job, first = None, wait.polls == 0
         with wait.forgiving(self._pace):
-            # Without retries: a poll that fails goes back into the heap, and keeps to the pace.
+            # No retries here: they would bypass the pace, and a failed poll goes back into the heap anyway.
             job = await self._show(wait.job_id, app_user_id=wait.row.app_user_id, max_retries=0)
         if job is None:
             return False
-        finished = True  # a failure is an end too
+        finished = True  # also if the job failed
         try:
             finished = wait.take(job)
         finally:

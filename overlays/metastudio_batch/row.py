@@ -1,4 +1,4 @@
-"""A recording in the journal, and how far it is."""
+"""A row of the journal: a recording and its stage."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import attrs
 
 
 class Stage(StrEnum):
-    """How far a recording is. The last three are ends."""
+    """The stage that a recording has reached. In the last three, a run is done with it."""
 
     NEW = "new"
     CREATED = "created"
@@ -26,16 +26,16 @@ class Row:
 
     Attributes:
         id: Its number.
-        path: Its name: relative to the argument with which it was found.
-        sha256: Of its content; empty where it cannot be used.
+        path: Its name: the path relative to the argument that it was found with.
+        sha256: The hash of its content; empty if it cannot be used.
         language: CN or EN.
         app_user_id: Sent as `X-App-UserId`, or None.
-        file: Where it was last.
-        columns: What else a manifest says of it.
-        stage: How far it is.
-        job_id: Its last job, or None.
+        file: Where its file was found last.
+        columns: Additional columns of the manifest.
+        stage: The stage that it has reached.
+        job_id: The ID of its last job, or None.
         job: The last response of a job that has ended, or None.
-        error: What went wrong last, or None.
+        error: The last error, or None.
         since: When the stage was reached, in seconds since the epoch.
     """
 
@@ -53,12 +53,12 @@ class Row:
     since: float
 
 
-#: As an SQL statement selects them for `row_of`.
+#: The columns to select for `row_of`.
 COLUMNS: Final = ", ".join(field.name for field in attrs.fields(Row))
 
 
 def row_of(selected: tuple[Any, ...]) -> Row:
-    """Return the row that was selected."""
+    """Return the `Row` of a selected SQL row."""
     found = dict(zip(COLUMNS.split(", "), selected, strict=True))
     job = None if found["job"] is None else json.loads(found["job"])
     parsed = {"columns": json.loads(found["columns"]), "stage": Stage(found["stage"]), "job": job}

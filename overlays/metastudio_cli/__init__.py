@@ -1,4 +1,4 @@
-"""The command `metastudio`. Needs the extra `cli`; `sandbox` and `demo` need `sandbox` as well.
+"""The command `metastudio`. It needs the extra `cli`; its subcommands `sandbox` and `demo` also need `sandbox`.
 
 PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
 """
@@ -7,9 +7,9 @@ import sys
 
 
 def main() -> None:
-    """Run the command; without the extra, say what to install."""
+    """Run the command; if the extra is missing, print how to install it."""
     try:
-        from .app import run  # noqa: PLC0415  # what it needs may not be installed
+        from .app import run  # noqa: PLC0415  # its dependencies may not be installed
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "typer"}:
             raise

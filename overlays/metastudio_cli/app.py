@@ -1,7 +1,7 @@
 """The command and its subcommands.
 
-Exit codes: 0 done, 1 the service rejected a request or did not respond, 2 wrong use or configuration, 3 a job failed,
-4 timed out, 130 interrupted, 143 terminated.
+Exit codes: 0 success, 1 the service rejected a request or did not respond, 2 wrong usage or configuration, 3 a job
+failed, 4 timed out, 130 interrupted, 143 terminated.
 """
 
 import sys
@@ -29,9 +29,9 @@ from .commands.whoami import whoami
 from .options import Verbose, Version, with_shared
 
 app = typer.Typer(
-    help="Assess recordings with Huawei Cloud MetaStudio's short jobs. Keys come from the environment: "
-    "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK, METASTUDIO_REGION. `metastudio doctor` checks them.",
-    pretty_exceptions_enable=False,  # its tracebacks show locals
+    help="Assess recordings with Huawei Cloud MetaStudio's short jobs. The key pair and the region come from the "
+    "environment: HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK, METASTUDIO_REGION. `metastudio doctor` checks them.",
+    pretty_exceptions_enable=False,  # they would print local variables
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -46,7 +46,7 @@ def _root(context: typer.Context, version: Version = False, verbose: Verbose = F
 
 class _Command(TyperCommand):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the arguments, then `[OPTIONS]`. The context is click's, which newer versions of typer contain."""
+        """Return the arguments, then `[OPTIONS]`. The context is click's, which newer typer versions bundle."""
         return [*(_usage(each) for each in self.get_params(ctx) if each.param_type_name == "argument"), "[OPTIONS]"]
 
 
@@ -74,16 +74,16 @@ for _command in (*(with_shared(each) for each in _CONNECTING), *_OTHERS):
 
 
 def run() -> None:
-    """Run the command; wrong use is two lines on stderr, and what interrupts it is one."""
+    """Run the command; print two lines on stderr for wrong usage, and one for an interruption."""
     with process.prepared():
         try:
             sys.exit(app(standalone_mode=False))
-        except Exception as error:  # click's; newer versions of typer contain it under a private name
+        except Exception as error:  # click's exceptions; newer typer versions bundle them under private names
             if isinstance(error, RuntimeError) and type(error).__name__ == "Abort":
                 output.say("metastudio: interrupted")
                 sys.exit(process.interrupted())
             if not hasattr(error, "format_message"):
                 raise
             context = getattr(error, "ctx", None)
-            output.wrong_use(error.format_message(), context.command_path if context else "metastudio")
+            output.wrong_usage(error.format_message(), context.command_path if context else "metastudio")
             sys.exit(2)

@@ -1,4 +1,4 @@
-"""What arguments mean: durations, parts of the recordings, lists from files; and the completion of paths."""
+"""Parsing of arguments: durations, shards and lists from files; and completion of paths."""
 
 import glob
 import os
@@ -14,8 +14,8 @@ _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 
 
 def files(incomplete: str) -> list[str]:
-    """Complete a path: a string, since a `Path` takes an empty argument for the current folder."""
-    found = glob.glob(glob.escape(incomplete) + "*")  # noqa: PTH207  # it keeps what was typed, such as ./
+    """Complete a path. It is a string, since `Path("")` would mean the current folder."""
+    found = glob.glob(glob.escape(incomplete) + "*")  # noqa: PTH207  # it keeps a prefix such as ./
     return [path + "/" * os.path.isdir(path) for path in sorted(found)]  # noqa: PTH112  # as above
 
 
@@ -23,12 +23,12 @@ def duration(text: str) -> float:
     """Return the seconds of a duration such as 90, 90s, 10m or 2h."""
     found = _DURATION.fullmatch(text)
     if found is None or not float(found[1]):
-        raise typer.BadParameter("a duration looks like 90, 90s, 10m, 2h or 1d")
+        raise typer.BadParameter("a duration must look like 90, 90s, 10m, 2h or 1d")
     return float(found[1]) * _UNITS[found[2]]
 
 
 def expanded(values: list[str]) -> list[str]:
-    """Return arguments, with the lines of standard input in the place of `-`, and those of a file for `@FILE`."""
+    """Return arguments with `-` replaced by the lines of standard input, and `@FILE` by the lines of a file."""
     return [each for value in values for each in _lines(value)]
 
 
@@ -46,7 +46,7 @@ def _lines(value: str) -> list[str]:
 
 
 def sharding(shard: str | None) -> tuple[int, int]:
-    """Return which shard, and of how many; without one, the first of one."""
+    """Parse `K/N` and return both numbers; without a shard, 1 and 1."""
     if shard is None:
         return 1, 1
     numbers = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", shard)

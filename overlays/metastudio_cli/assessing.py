@@ -1,4 +1,4 @@
-"""What is shown of an assessment: a bar and a line for each state, or for programs a JSON line for each change."""
+"""The output of an assessment: a progress bar and a line per state, or a JSON line per change for programs."""
 
 import logging
 from types import TracebackType
@@ -13,7 +13,7 @@ from . import output, render
 
 
 class UploadBar:
-    """The progress bar of an upload, where `screen` is a terminal; it is drawn from the first piece on."""
+    """The progress bar of an upload, shown from the first chunk on if `screen` is a terminal."""
 
     def __init__(self, screen: Console) -> None:
         columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn())
@@ -21,7 +21,7 @@ class UploadBar:
         self._task = self._bar.add_task("upload", total=None)
 
     def progress(self, sent: int, total: int) -> None:
-        """Take what was sent; a repeat of the upload starts again from 0."""
+        """Show the bytes sent; a retry of the upload starts again from 0."""
         if self._bar.console.is_terminal and not output.is_quiet:
             self._bar.start()
         self._bar.update(self._task, completed=sent, total=total)
@@ -33,21 +33,21 @@ class UploadBar:
         self.stop()
 
     def stop(self) -> None:
-        """Leave the bar as it is."""
-        if self._bar.live.is_started:  # else older versions of rich print an empty line
+        """Stop updating the bar."""
+        if self._bar.live.is_started:  # otherwise, older versions of rich print an empty line
             self._bar.stop()
 
 
 class Assessment(output.Log):
-    """What is known of an assessment: enough to say how to go on when it ends half-way.
+    """The progress of an assessment, with which it can say how to continue after an interruption.
 
-    The library tells the ID of a new job in its log only, before the upload: hence a handler. It prints the log as
-    well, unless --verbose does.
+    It is a log handler because only the library's log tells the ID of a new job before the upload. It also prints the
+    log, unless --verbose does.
 
     Args:
-        screen: Where people see states and verdict.
-        as_json: Whether JSON lines are printed on stdout instead.
-        job_id: The job, if there is one already.
+        screen: The console for states and the verdict.
+        as_json: Whether to print JSON lines on stdout instead.
+        job_id: The ID of an existing job.
     """
 
     def __init__(self, screen: Console, as_json: bool, job_id: str | None = None) -> None:
@@ -58,20 +58,20 @@ class Assessment(output.Log):
         self._bar = UploadBar(screen)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record, and keep the ID of the job."""
+        """Print a record and remember the job's ID."""
         if not logging.root.handlers and not (output.is_quiet and record.levelno < logging.WARNING):
             super().emit(record)
         if record.levelno == logging.INFO and isinstance(record.args, tuple):
             self._job_id = str(record.args[0])
 
     def progress(self, sent: int, total: int) -> None:
-        """Show how much of the recording was sent."""
+        """Show the progress of the upload."""
         self._is_uploaded = sent == total
         if not self._as_json:
             self._bar.progress(sent, total)
 
     def update(self, job: ShortJob) -> None:
-        """Show a change of the job."""
+        """Show a change of the job's state."""
         if self._as_json:
             output.json_line(job.to_dict())
         elif not output.is_quiet:
@@ -79,16 +79,16 @@ class Assessment(output.Log):
             self._screen.print(render.state(job))
 
     def verdict(self, job: ShortJob) -> None:
-        """Show the job at its end, which programs have from its last change."""
+        """Show the finished job; programs got it with its last change."""
         if not self._as_json:
             output.out.print(render.short_job(job))
 
     def say_how_to_go_on(self) -> None:
-        """Print the command with which an assessment that ended half-way goes on."""
+        """Print the command that continues an unfinished assessment."""
         if self._is_half_way and self._job_id and self._is_uploaded:
-            output.say(f"To go on, with the same options: metastudio assess --finish {self._job_id}")
+            output.say(f"To continue, run with the same options: metastudio assess --finish {self._job_id}")
         elif self._is_half_way and self._job_id:
-            output.say(f"Short job {self._job_id} has no recording. To assess it anew: metastudio assess FILE")
+            output.say(f"Short job {self._job_id} has no recording. To start again: metastudio assess FILE")
 
     def __enter__(self) -> Self:
         logger = logging.getLogger("metastudio")

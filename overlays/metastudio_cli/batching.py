@@ -1,4 +1,4 @@
-"""`metastudio assess --journal`: a live view for people, a JSON line for each change for programs."""
+"""`metastudio assess --journal`: a live view for people, or a JSON line per change for programs."""
 
 import asyncio
 from collections import Counter, deque
@@ -31,7 +31,7 @@ _ENDED: Final = (Stage.FINISHED, Stage.FAILED, Stage.UNUSABLE)
 
 @attrs.define(eq=False)
 class Progress:
-    """What is known of a batch. rich renders it in a thread of its own."""
+    """The progress of a batch. rich renders it in another thread."""
 
     as_json: bool
     batch: Batch | None = None
@@ -41,7 +41,7 @@ class Progress:
     _lock: Lock = attrs.field(factory=Lock)
 
     def change(self, row: Row) -> None:
-        """Take a change of a recording, and print it for programs."""
+        """Record a change of a recording; print it for programs."""
         if row.stage in _ENDED:
             with self._lock:
                 self._ends.append(monotonic())
@@ -51,25 +51,25 @@ class Progress:
             output.json_line(fields | {"error": row.error, "job": row.job})
 
     def end(self, outcome: Outcome) -> None:
-        """Take an outcome, and print its error."""
+        """Record an outcome; print its error."""
         if outcome.error is not None:
             inner = outcome.error.__cause__
             self._errors[RecordingError if isinstance(inner, RecordingError) else type(outcome.error)] += 1
             output.complain(outcome.error, f"{printable(outcome.path, 200)}: ")
 
     def exit_code(self) -> int:
-        """Return 0, or what went wrong: an error of the service, an unusable recording, a failed job, or the time."""
+        """Return 0, or the code of the worst error: of the service, a recording, a failed job or a timeout."""
         kinds = set(self._errors)
         if kinds - {RecordingError, ShortJobFailed, WaitTimeout}:
             return 1
         return 2 if RecordingError in kinds else 3 if ShortJobFailed in kinds else 4 if kinds else 0
 
     def summary(self) -> str:
-        """Return how many recordings have a verdict."""
+        """Return how many recordings are done, and how they ended."""
         counts = self.batch.counts if self.batch else {}
         ended = sum(counts.get(stage, 0) for stage in _ENDED)
         parts = ", ".join(f"{counts.get(stage, 0)} {stage}" for stage in _ENDED if counts.get(stage))
-        return f"{ended} of {self.batch.total if self.batch else 0} have ended" + (f": {parts}" if parts else "")
+        return f"{ended} of {self.batch.total if self.batch else 0} recordings done" + (f": {parts}" if parts else "")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self.batch is None:
@@ -83,10 +83,10 @@ class Progress:
                 table.add_row(Text(printable(path, 200)), ProgressBar(total or 1, sent))
             yield table
         counts = self.batch.counts
-        under_way = ", ".join(
+        in_progress = ", ".join(
             f"{counts[stage]} {stage}" for stage in Stage if counts.get(stage) and stage not in _ENDED
         )
-        for line in (self.summary(), under_way or "nothing under way", self._speed(), self._throttled()):
+        for line in (self.summary(), in_progress or "nothing in progress", self._speed(), self._throttled()):
             yield Text(line, no_wrap=True, overflow="ellipsis")
 
     def _forget(self) -> None:
@@ -98,14 +98,14 @@ class Progress:
             self._forget()
             ends, since = len(self._ends), self._ends[0] if self._ends else 0.0
         if ends < 2 or self.batch is None:
-            return "rate and time left are not known yet"
+            return "rate and time left: not known yet"
         rate = ends / max(1.0, monotonic() - since)
         left = (self.batch.total - sum(self.batch.counts.get(stage, 0) for stage in _ENDED)) / rate
-        return f"{rate:.1f} recordings a second, about {timedelta(seconds=round(left))} left"
+        return f"{rate:.1f} recordings per second, about {timedelta(seconds=round(left))} left"
 
     def _throttled(self) -> str:
         slowed = (
-            f"{name} at {pace.speed:.1f} of {pace.rate:g} a second"
+            f"{name} at {pace.speed:.1f} of {pace.rate:g} per second"
             for name, pace in self.paces.items()
             if pace.speed < 0.99 * pace.rate
         )
@@ -113,13 +113,13 @@ class Progress:
 
 
 def assess(recordings: Iterable[Found], journal: Path, as_json: bool, wanted: dict[str, Any], **client: Any) -> None:
-    """Assess recordings; end the command with the exit code of what went wrong.
+    """Assess recordings, then exit with the code of the worst error.
 
     Args:
-        recordings: What to assess.
-        journal: Where each step is written down.
-        as_json: Whether programs read standard output.
-        wanted: How to assess them: other arguments of `Batch`.
+        recordings: The recordings to assess.
+        journal: The file that records each step.
+        as_json: Whether the output is for programs rather than people.
+        wanted: Other arguments of `Batch`.
         client: Arguments of the client.
     """
     progress = Progress(as_json)
@@ -138,7 +138,7 @@ def assess(recordings: Iterable[Found], journal: Path, as_json: bool, wanted: di
         with output.exit_codes():
             asyncio.run(main())
     except KeyboardInterrupt:
-        output.say(f"metastudio: interrupted; {progress.summary()}. To go on, run the same command again")
+        output.say(f"metastudio: interrupted; {progress.summary()}. To continue, run the same command again")
         raise typer.Exit(process.interrupted()) from None
-    output.say(f"{progress.summary()}. The verdicts: metastudio export {journal}")
+    output.say(f"{progress.summary()}. To see the verdicts: metastudio export {journal}")
     raise typer.Exit(progress.exit_code())

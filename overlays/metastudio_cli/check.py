@@ -1,4 +1,4 @@
-"""One line of the report of `metastudio doctor`, and what the checks pass on to those after them."""
+"""A line of the report of `metastudio doctor`, and the settings that the checks complete."""
 
 from typing import Literal, TypeAlias
 
@@ -17,8 +17,8 @@ class Check:
 
     Attributes:
         name: What was checked.
-        verdict: What came out: `note` is no error, `wrong` is one.
-        found: What was found; nothing secret.
+        verdict: The result: `wrong` is an error, `note` is not.
+        found: What was found, without secrets.
         advice: What to do.
     """
 
@@ -29,8 +29,8 @@ class Check:
 
 
 @attrs.define
-class Asked:
-    """The options of the command, and what was found out with them so far."""
+class Settings:
+    """The options of the command, completed with what the checks have found so far."""
 
     region: str | None
     endpoint: str | None

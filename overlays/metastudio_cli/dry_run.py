@@ -1,4 +1,4 @@
-"""`metastudio assess --dry-run`: what would be assessed, how long that takes at the quota, and what is wrong."""
+"""`metastudio assess --dry-run`: check recordings and estimate the time without sending a request."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,21 +11,21 @@ from . import output, render
 
 
 def dry_run(recordings: Iterable[Found], rate: float, as_json: bool) -> int:
-    """Check the head of each recording, and print what is wrong with it; then the sums. Nothing is sent.
+    """Check the header of each recording and print its problems, then the totals. Nothing is sent.
 
     Args:
-        recordings: What would be assessed.
-        rate: How many jobs a second may be created.
-        as_json: Whether programs read standard output.
+        recordings: The recordings to check.
+        rate: How many jobs may be created per second.
+        as_json: Whether the output is for programs rather than people.
 
     Returns:
-        How many of them cannot be used.
+        The number of unusable recordings.
     """
     sums = {"recordings": 0, "unusable": 0, "bytes": 0, "seconds": 0.0, "of_unknown_length": 0}
     files: dict[str, str] = {}
     for each in recordings:
         if files.setdefault(each.path, each.file) != each.file:
-            raise ConfigurationError(f"there are several {each.path!r}: give the folder above them")
+            raise ConfigurationError(f"two recordings are named {each.path!r}: pass a folder that contains both")
         sums["recordings"] += 1
         try:
             size, seconds, warnings = check(each.file)

@@ -1,4 +1,4 @@
-"""The checks of `metastudio doctor` that send something; none of them changes anything."""
+"""The checks of `metastudio doctor` that send requests; all of them are read-only."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -13,15 +13,15 @@ from huaweicloud_auth.proxies import environment_proxy
 from metastudio import CredentialsError, MetaStudio, connecting
 from metastudio.errors import printable
 
-from .check import Asked, Check
+from .check import Check, Settings
 
 _CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
 _TIMEOUT: Final = 10.0  # seconds, for each phase
 
 
-def _connection(asked: Asked) -> Iterator[Check]:
-    """Check name, TLS and clock, by a request that is not signed: it cannot count against a key."""
-    url = httpx.URL(asked.endpoint or "")
+def _connection(settings: Settings) -> Iterator[Check]:
+    """Check DNS, TLS and the clock with an unsigned request, which cannot count as a failure of the key."""
+    url = httpx.URL(settings.endpoint or "")
     proxy = environment_proxy(url)
     if proxy is None:
         yield _name(url)
@@ -31,10 +31,10 @@ def _connection(asked: Asked) -> Iterator[Check]:
         with httpx.Client(verify=context, proxy=proxy and str(proxy), trust_env=False, timeout=_TIMEOUT) as client:
             response = client.get(url)
     except (httpx.HTTPError, OSError, ValueError, ImportError) as error:
-        advice = "check firewall and proxy; where a proxy opens TLS, set SSL_CERT_FILE to its authority"
+        advice = "check the firewall and the proxy; if a proxy intercepts TLS, set SSL_CERT_FILE to its CA certificate"
         yield Check("connection", "wrong", printable(f"{type(error).__name__}: {error}"), advice)
         return
-    yield Check("connection", "ok", f"{url.scheme} to {url.host}: it responded {response.status_code}")
+    yield Check("connection", "ok", f"{url.scheme} to {url.host}: status {response.status_code}")
     yield _clock(gateway.http_date(response.headers, "Date"), before)
 
 
@@ -42,55 +42,58 @@ def _name(url: httpx.URL) -> Check:
     try:
         found = socket.getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
     except OSError as error:
-        return Check("name", "wrong", f"{url.host}: {error.strerror}", "check the region and DNS; or set HTTPS_PROXY")
-    return Check("name", "ok", f"{url.host} is {', '.join(dict.fromkeys(str(each[4][0]) for each in found))}")
+        return Check("name", "wrong", f"{url.host}: {error.strerror}", "check the region and DNS, or set HTTPS_PROXY")
+    addresses = ", ".join(dict.fromkeys(str(each[4][0]) for each in found))
+    return Check("name", "ok", f"{url.host} resolves to {addresses}")
 
 
 def _clock(theirs: datetime | None, ours: datetime) -> Check:
     if theirs is None:
-        return Check("clock", "note", "the response has no Date", "compare this machine's clock with another one")
+        return Check("clock", "note", "the response has no Date", "compare this machine's clock with another clock")
     seconds = (ours - theirs).total_seconds()
     if abs(ours - theirs) < _CLOCK_DIFFERENCE:
-        return Check("clock", "ok", f"{seconds:+.0f} s against the gateway")
-    found = f"{seconds:+.0f} s against the gateway; signatures are corrected"
+        return Check("clock", "ok", f"{seconds:+.0f} s relative to the gateway")
+    found = f"{seconds:+.0f} s relative to the gateway; signatures are corrected for it"
     return Check("clock", "note", found, "set this machine's clock")
 
 
-def _caller(asked: Asked) -> Iterator[Check]:
-    if asked.identity is None or isinstance(asked.identity, httpx.Auth):
-        yield Check("caller", "note", "a token: STS is not asked", "nothing, if the next checks pass")
+def _caller(settings: Settings) -> Iterator[Check]:
+    if settings.identity is None or isinstance(settings.identity, httpx.Auth):
+        yield Check("caller", "note", "skipped: STS needs a key pair", "no action needed if the next checks pass")
         return
-    if asked.region is None and sources.variable("HUAWEICLOUD_SDK_STS_ENDPOINT") is None:
-        yield Check("caller", "note", "no region: STS is not asked", "give --region instead of --endpoint")
+    if settings.region is None and sources.variable("HUAWEICLOUD_SDK_STS_ENDPOINT") is None:
+        yield Check("caller", "note", "skipped: STS needs a region", "use --region instead of --endpoint")
         return
     try:
-        found = caller_identity(asked.identity, asked.region or "")
+        found = caller_identity(settings.identity, settings.region or "")
     except CredentialsError as error:
         if error.status_code == httpx.codes.UNAUTHORIZED or "reach the limit" in str(error):
             raise
-        yield Check("caller", "note", printable(str(error)), "nothing, if the next checks pass")
+        yield Check("caller", "note", printable(str(error)), "no action needed if the next checks pass")
     else:
         yield Check("caller", "ok", printable(f"account {found.get('account_id')}, {found.get('principal_urn')}"))
 
 
-def _studio(asked: Asked) -> MetaStudio:
-    options: dict[str, Any] = {"region": asked.region} if asked.region else {"endpoint": asked.endpoint}
-    identity = {"auth": asked.identity} if isinstance(asked.identity, httpx.Auth) else {"credentials": asked.identity}
-    return MetaStudio(**options, **identity, project_id=asked.project_id, max_retries=0)
+def _studio(settings: Settings) -> MetaStudio:
+    options: dict[str, Any] = {"region": settings.region} if settings.region else {"endpoint": settings.endpoint}
+    identity = (
+        {"auth": settings.identity} if isinstance(settings.identity, httpx.Auth) else {"credentials": settings.identity}
+    )
+    return MetaStudio(**options, **identity, project_id=settings.project_id, max_retries=0)
 
 
-def _project(asked: Asked) -> Iterator[Check]:
-    with _studio(asked) as studio:
-        given, asked.project_id = asked.project_id, studio.find_project_id()
-    yield Check("project", "ok", f"{asked.project_id} ({'given' if given else 'looked up'})")
+def _project(settings: Settings) -> Iterator[Check]:
+    with _studio(settings) as studio:
+        given, settings.project_id = settings.project_id, studio.find_project_id()
+    yield Check("project", "ok", f"{settings.project_id} ({'given' if given else 'looked up'})")
 
 
-def _permission(asked: Asked) -> Iterator[Check]:
-    """Check the permission by a call that only reads."""
-    with _studio(asked) as studio:
+def _permission(settings: Settings) -> Iterator[Check]:
+    """Check the permission with a read-only request."""
+    with _studio(settings) as studio:
         limits = studio.short_jobs.limits()
-    yield Check("permission", "ok", f"the service takes recordings of {limits.shortest} to {limits.longest} s")
+    yield Check("permission", "ok", f"the service accepts recordings of {limits.shortest} to {limits.longest} s")
 
 
-#: In this order: each needs those before it.
-ONLINE: Final[tuple[Callable[[Asked], Iterator[Check]], ...]] = (_connection, _caller, _project, _permission)
+#: In order: each check needs the results of those before it.
+ONLINE: Final[tuple[Callable[[Settings], Iterator[Check]], ...]] = (_connection, _caller, _project, _permission)

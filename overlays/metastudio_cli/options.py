@@ -1,4 +1,4 @@
-"""The options that are the same for every command that connects, and what they make."""
+"""The options shared by every command that connects to the service."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -21,12 +21,12 @@ _PANEL: Final = "Common options"
 
 
 def _some(*values: str) -> Callable[[str], list[str]]:
-    """Return a completion that offers `values`."""
+    """Return a completion function that suggests `values`."""
     return lambda incomplete: [value for value in values if value.startswith(incomplete)]
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(value: bool) -> None:
+    if value:
         typer.echo(f"metastudio {__version__}")
         raise typer.Exit
 
@@ -40,17 +40,18 @@ Language: TypeAlias = Annotated[
     str, typer.Option(metavar="CN|EN", autocompletion=_some("CN", "EN"), help="Language of the recording.")
 ]
 Shard: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="K/N", help="The K-th of N parts of the recordings, with 1/N of the quota.")
+    str | None, typer.Option(metavar="K/N", help="Process only part K of N of the recordings, with 1/N of the quota.")
 ]
-JobId: TypeAlias = Annotated[str, typer.Argument(metavar="JOB_ID", help="The short job.")]
+JobId: TypeAlias = Annotated[str, typer.Argument(metavar="JOB_ID", help="ID of the short job.")]
 JobIds: TypeAlias = Annotated[
-    list[str], typer.Argument(metavar="JOB_ID", help="Short jobs; - reads them from standard input, @FILE from a file.")
+    list[str],
+    typer.Argument(metavar="JOB_ID", help="IDs of short jobs; - reads them from standard input, @FILE from a file."),
 ]
 
 
 @attrs.frozen
 class Shared:
-    """What the common options say."""
+    """The values of the common options."""
 
     region: str | None
     project_id: str | None
@@ -62,29 +63,29 @@ class Shared:
 
     @property
     def client(self) -> dict[str, str | None]:
-        """The arguments of a client."""
+        """The arguments for a client."""
         names = ("region", "project_id", "endpoint", "credentials", "app_user_id")
         return {name: getattr(self, name) for name in names}
 
     @property
     def is_for_programs(self) -> bool:
-        """Whether programs read standard output."""
+        """Whether the output is for programs rather than people."""
         return self.form is not Format.TABLE
 
     def results(self) -> Results:
-        """Return what writes results in the format that is asked for."""
+        """Return a writer of results in the chosen format."""
         return Results(self.form)
 
     @contextmanager
     def connected(self) -> Iterator[MetaStudio]:
-        """Return a client; end the command with the exit code of what is raised."""
+        """Yield a client; exit with the code of an error that is raised."""
         made = partial(MetaStudio, region=self.region, endpoint=self.endpoint, project_id=self.project_id)
         made = partial(made, credentials=self.credentials, app_user_id=self.app_user_id)
         with output.exit_codes(), made(total_timeout=self.timeout or 120.0) as studio:
             yield studio
 
     def quota(self) -> float:
-        """Return how many jobs a second may be created; where no region is given, the smaller quota."""
+        """Return how many jobs may be created per second; the smaller quota if no region is given."""
         try:
             base_url, _ = find_endpoint(self.region, self.endpoint)
         except ConfigurationError:
@@ -97,13 +98,21 @@ class Shared:
 def _parameters(
     region: Annotated[
         str | None,
-        typer.Option(autocompletion=_some(*get_args(Region)), rich_help_panel=_PANEL, help="Or METASTUDIO_REGION."),
+        typer.Option(
+            autocompletion=_some(*get_args(Region)),
+            rich_help_panel=_PANEL,
+            help="Region of the service; default: METASTUDIO_REGION.",
+        ),
     ] = None,
     project_id: Annotated[
-        str | None, typer.Option(rich_help_panel=_PANEL, help="Or HUAWEICLOUD_SDK_PROJECT_ID; else it is looked up.")
+        str | None,
+        typer.Option(
+            rich_help_panel=_PANEL, help="Project ID; default: HUAWEICLOUD_SDK_PROJECT_ID, or else looked up."
+        ),
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option(rich_help_panel=_PANEL, help="Instead of a region; or METASTUDIO_ENDPOINT.")
+        str | None,
+        typer.Option(rich_help_panel=_PANEL, help="Endpoint to use instead of a region; default: METASTUDIO_ENDPOINT."),
     ] = None,
     credentials: Annotated[
         str | None,
@@ -111,35 +120,41 @@ def _parameters(
             metavar="NAME",
             autocompletion=_some("ecs-agency", "hcloud"),
             rich_help_panel=_PANEL,
-            help="ecs-agency, hcloud or hcloud:PROFILE; or METASTUDIO_CREDENTIALS.",
+            help="Credentials to use: ecs-agency, hcloud or hcloud:PROFILE; default: METASTUDIO_CREDENTIALS.",
         ),
     ] = None,
     app_user_id: Annotated[
         str | None, typer.Option(rich_help_panel=_PANEL, help="ID of your own user, sent as X-App-UserId.")
     ] = None,
     timeout: Annotated[
-        str | None, typer.Option(metavar="DURATION", rich_help_panel=_PANEL, help="Time for all of it: 90s, 10m, 2h.")
+        str | None,
+        typer.Option(metavar="DURATION", rich_help_panel=_PANEL, help="Time limit, such as 90s, 10m or 2h."),
     ] = None,
     form: Annotated[
         Format | None,
         typer.Option(
-            "--output", "-o", rich_help_panel=_PANEL, help="A table at a terminal, else JSON, an object a line."
+            "--output",
+            "-o",
+            rich_help_panel=_PANEL,
+            help="Output format; default: table on a terminal, else JSON, one object per line.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", rich_help_panel=_PANEL, help="As --output json.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", rich_help_panel=_PANEL, help="Same as --output json.")] = False,
     lang: Annotated[
         str | None,
         typer.Option(
             metavar="zh|en",
             autocompletion=_some("zh", "en"),
             rich_help_panel=_PANEL,
-            help="Language of suggestions; else that of the locale.",
+            help="Language of suggestions; default: the locale's.",
         ),
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=_PANEL, help="Only results and errors.")
+        bool, typer.Option("--quiet", "-q", rich_help_panel=_PANEL, help="Print only results and errors.")
     ] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", rich_help_panel=_PANEL, help="Or NO_COLOR.")] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", rich_help_panel=_PANEL, help="Print without colours; same as NO_COLOR=1.")
+    ] = False,
     verbose: Verbose = False,
     version: Version = False,  # noqa: ARG001  # its callback ends the command
 ) -> Shared:
@@ -152,7 +167,7 @@ def _parameters(
 
 
 def with_shared(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the common options, as its argument `shared`."""
+    """Add the common options to a command, which gets them as its argument `shared`."""
     common, own = inspect.signature(_parameters, eval_str=True), inspect.signature(command, eval_str=True)
     parameters = [*(each for each in own.parameters.values() if each.name != "shared"), *common.parameters.values()]
 
@@ -162,7 +177,7 @@ def with_shared(command: Callable[..., None]) -> Callable[..., None]:
         command(**arguments, shared=shared)
 
     keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
-    run.__signature__ = own.replace(parameters=keyword_only)  # type: ignore[attr-defined]  # this is how typer sees them
+    run.__signature__ = own.replace(parameters=keyword_only)  # type: ignore[attr-defined]  # typer reads it
     hints = get_type_hints(command, include_extras=True) | get_type_hints(_parameters, include_extras=True)
     run.__annotations__ = {each.name: hints[each.name] for each in parameters}
     return run

@@ -1,4 +1,4 @@
-"""Where the command writes: results on stdout, errors and logs on stderr."""
+"""The output of the command: results on stdout, errors and logs on stderr."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from metastudio import APIStatusError, ConfigurationError, MetaStudioError, Shor
 from metastudio.errors import printable
 from metastudio_batch import JournalError
 
-#: How the library calls what is an option here.
+#: The library's argument names in error messages, which are replaced by the command's options.
 _OPTION: Final = re.compile(
     r"\b(region|endpoint|project_id|credentials|app_user_id|language|rate)(=…|(?= must be| or endpoint|, not both))"
 )
@@ -28,11 +28,11 @@ _WORDS: Final = {
 
 
 class _Console(Console):
-    """Is a terminal where its stream is one, whatever the environment says of colours."""
+    """A console that is a terminal only if its stream is one, whatever FORCE_COLOR and similar variables say."""
 
     @property
     def is_terminal(self) -> bool:
-        """Tell whether somebody looks at it."""
+        """Whether the stream is a terminal."""
         return bool(getattr(self.file, "isatty", lambda: False)())
 
 
@@ -47,7 +47,7 @@ is_quiet = False
 
 
 def set_up(*, quiet: bool, no_color: bool, verbose: bool) -> None:
-    """Take the options that concern all output."""
+    """Apply the options for all output."""
     global is_quiet  # noqa: PLW0603  # one process, one command
     is_quiet = quiet
     out.no_color = err.no_color = no_color or out.no_color
@@ -59,7 +59,7 @@ def set_up(*, quiet: bool, no_color: bool, verbose: bool) -> None:
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """End the command with the exit code of what is raised."""
+    """Print an error that is raised, and exit with its code."""
     try:
         yield
     except MetaStudioError as error:
@@ -68,20 +68,20 @@ def exit_codes() -> Iterator[None]:
 
 
 def exit_code(error: MetaStudioError) -> int:
-    """Return the exit code of an error; a recording that changed during its upload is one that cannot be used."""
+    """Return the exit code of an error; a recording that changed during its upload counts as unusable."""
     if isinstance(error, ConfigurationError | JournalError) or isinstance(error.__cause__, ConfigurationError):
         return 2
     return 3 if isinstance(error, ShortJobFailed) else 4 if isinstance(error, WaitTimeout) else 1
 
 
 def screen() -> Console:
-    """Return where people see what changes: stderr, so that all the rest is printed above it; else stdout."""
+    """Return the console for live views: stderr, so that other output appears above them, or else stdout."""
     return err if err.is_terminal else out
 
 
 @contextmanager
 def live(view: RenderableType) -> Iterator[None]:
-    """Show a view on the screen, drawn anew as it changes; the cursor is shown again even if its start is cut short."""
+    """Show a view and redraw it as it changes; restore the cursor even if starting it is interrupted."""
     drawn = Live(view, console=screen())
     try:
         drawn.start(refresh=True)
@@ -96,7 +96,7 @@ def json_line(data: dict[str, Any]) -> None:
 
 
 def complain(error: MetaStudioError, about: str = "") -> None:
-    """Print an error on stderr: what happened, and on a second line what to do."""
+    """Print an error on stderr: what happened, and if there is a hint, what to do on a second line."""
     hint = error.hint if isinstance(error, APIStatusError) else None
     what = str(error).removesuffix(f" - {hint}")
     err.print(Text(_worded(f"metastudio: {about}{what}"), "red"), soft_wrap=True)
@@ -104,27 +104,27 @@ def complain(error: MetaStudioError, about: str = "") -> None:
         err.print(Text(_worded(f"  {hint}")), soft_wrap=True)
 
 
-def wrong_use(message: str, command: str) -> None:
-    """Print what is wrong with the arguments, and where to look."""
+def wrong_usage(message: str, command: str) -> None:
+    """Print what is wrong with the arguments, and the help command."""
     err.print(Text(f"metastudio: {printable(message)}", "red"), soft_wrap=True)
     err.print(Text(f"  See {command} --help"), soft_wrap=True)
 
 
 def _worded(text: str) -> str:
-    """Return a message of the library in the words of the command."""
+    """Return a message of the library with the command's option names."""
     for theirs, ours in _WORDS.items():
         text = text.replace(theirs, ours)
     return _OPTION.sub(lambda match: "--" + match[1].replace("_", "-"), text)
 
 
 def say(line: str, style: str = "") -> None:
-    """Print a line on stderr as it is, unless it is to be quiet: nothing in it is markup, and it is not wrapped."""
+    """Print a line on stderr, without markup or wrapping; do nothing if the command is quiet."""
     if not is_quiet:
         err.print(Text(line, style), soft_wrap=True)
 
 
 class Log(logging.Handler):
-    """Through the console, which knows of the live table; a stream would write into it."""
+    """A handler that logs through the console: a plain stream would write into the live view."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""

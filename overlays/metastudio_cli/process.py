@@ -1,4 +1,4 @@
-"""How the process begins and ends: encodings, signals, and an output that cannot be written."""
+"""Setup and exit of the process: encodings, signals, and output that cannot be written."""
 
 import errno
 import os
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-#: The reader has gone, the disk is full, the terminal has gone.
+#: The reader is gone, the disk is full, the terminal is gone.
 _OF_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EIO}
-_BY_SIGNAL = 128  # what shells add to the number of a signal
+_BY_SIGNAL = 128  # shells add it to the number of a signal
 _signals: list[int] = []
 
 
 @contextmanager
 def prepared() -> Iterator[None]:
-    """Run the command: replace characters that an encoding lacks, and end quietly where nothing can be written."""
+    """Replace characters that cannot be encoded; exit without a traceback if stdout cannot be written."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -34,12 +34,12 @@ def prepared() -> Iterator[None]:
 
 
 def interrupted() -> int:
-    """Return the exit code of a command that was interrupted: 130 after Ctrl-C, 143 after SIGTERM."""
+    """Return the exit code of an interrupted command: 130 after Ctrl-C, 143 after SIGTERM."""
     return _BY_SIGNAL + (_signals[-1] if _signals else signal.SIGINT)
 
 
 def _terminate(number: int, _: FrameType | None) -> None:
-    """End as after Ctrl-C, whose handler may be that of an event loop."""
+    """Stop as after Ctrl-C, through its handler, which may belong to an event loop."""
     _signals.append(number)
     if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
         raise KeyboardInterrupt
@@ -54,8 +54,8 @@ def _flush() -> None:
 
 
 def _give_up(error: OSError) -> None:
-    """Say why nothing can be written, unless the reader has gone; and keep Python from trying again at its end."""
+    """Print why stdout cannot be written, unless its reader is gone; keep Python from flushing it again at exit."""
     if error.errno != errno.EPIPE:
-        sys.stderr.write(f"metastudio: cannot write: {error.strerror}\n")
+        sys.stderr.write(f"metastudio: cannot write the output: {error.strerror}\n")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(1)

@@ -1,4 +1,4 @@
-"""What people see. Fields and metrics are not named here: whatever the contract has is shown."""
+"""Rendering for people. Fields and metrics are not listed here: everything in a response is shown."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from metastudio_sandbox import Exchange
 
 _STYLES: Final = {JobState.SUCCEED: "bold green", JobState.FAILED: "bold red"}
-#: From this width on, that of a panel on a screen of 80 columns, a table of metrics has a column for each field.
+#: From this width (a panel on a terminal of 80 columns), metrics are shown as a table with a column for each field.
 _WIDE: Final = 76
-#: The field with a suggestion in a language, and the one in the other.
+#: For each language: the field with its suggestion, and the field of the other language.
 _SUGGESTIONS: Final = {"zh": ("suggestion", "suggestion_en"), "en": ("suggestion_en", "suggestion")}
 _language = ""
 
 
 def use_language(language: str) -> None:
-    """Show suggestions in `zh` or `en`, whatever the locale is."""
+    """Show suggestions in `zh` or `en`, regardless of the locale."""
     global _language  # noqa: PLW0603  # one process, one command
     if language not in _SUGGESTIONS:
         raise typer.BadParameter("--lang must be zh or en")
@@ -42,7 +42,7 @@ def chosen_language() -> str:
 
 
 def short_job(job: ShortJob) -> RenderableType:
-    """Return a job's details: its fields, then a table for each group of metrics."""
+    """Return a panel with a job's fields, then a table for each group of metrics."""
     return Panel(Group(*_parts(job.to_dict())), title=_text("job_id", job.job_id or "short job"), title_align="left")
 
 
@@ -52,26 +52,26 @@ def state(job: ShortJob) -> Text:
 
 
 def fields(data: Mapping[str, object]) -> Text:
-    """Return one line for each field; a long value, such as a URL, is whole."""
+    """Return one line for each field; long values, such as URLs, are not cut."""
     lines = (Text.assemble((printable(name), "dim"), "  ", _text(name, value, 20_000)) for name, value in data.items())
     return Text("\n").join(lines)
 
 
 def overview(jobs: Iterable[ShortJob]) -> RenderableType:
-    """Return one line for each job: its ID and its state are whole, and what it says is cut."""
+    """Return one line for each job: its ID, its state and a message, which is cut to fit."""
     table = Table(box=SIMPLE_HEAD, expand=True)
     table.add_column("job_id", no_wrap=True, min_width=36)
     table.add_column("state", no_wrap=True, min_width=len(max(JobState, key=len)))
-    table.add_column("what it says", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("message", no_wrap=True, overflow="ellipsis", ratio=1)
     for job in jobs:
         data = job.to_dict()
-        says = data.get("job_failed_reason") or data.get("assess_result", {}).get("suggestion")
-        table.add_row(_text("", job.job_id or None), _text("state", job.state or None), _text("", says))
+        message = data.get("job_failed_reason") or data.get("assess_result", {}).get("suggestion")
+        table.add_row(_text("", job.job_id or None), _text("state", job.state or None), _text("", message))
     return table
 
 
 def exchange(seen: "Exchange") -> RenderableType:
-    """Return what one request looked like on the wire, and the stages of its signature."""
+    """Return one request as it was sent, and the stages of its signature."""
     headers = "".join(f"\n{name}: {printable(value, 400)}" for name, value in seen.headers.items())
     parts = [Panel(Text.assemble((f"{seen.method} {seen.target}", "bold"), headers), title="on the wire")]
     if seen.canonical_request is not None:
@@ -132,9 +132,9 @@ def _text(name: str, value: object, limit: int = 2000) -> Text:
         return Text("-", style="dim")
     shown = printable(str(value), limit)
     if name.endswith("_time") and isinstance(value, int) and 0 < value < 2**31:
-        # No page states the unit.
+        # The unit is not documented.
         shown += f"  ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC, if in seconds)"
     if name == "status" and value in (-1, 1):
-        # Which way -1 and 1 point is not documented. Not a set: an answer may have a list there.
+        # Which of them means too low is not documented. A tuple, since a value in a response may be unhashable.
         return Text(f"out of range ({shown})", style="yellow")
     return Text(shown, style=_STYLES.get(value, "") if isinstance(value, JobState) else "")

@@ -1,4 +1,4 @@
-"""Results on standard output: a table for people; JSON lines, CSV or a file for programs."""
+"""Results on standard output: tables for people, JSON lines or CSV for programs."""
 
 import csv
 import io
@@ -15,12 +15,12 @@ from rich.text import Text
 
 from . import output
 
-#: What would move the cursor, set a colour or turn the direction of what follows.
+#: Characters that would move the cursor, change colours or reverse the direction of text.
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Format(StrEnum):
-    """How results are written."""
+    """The format of results."""
 
     TABLE = "table"
     JSON = "json"
@@ -28,12 +28,12 @@ class Format(StrEnum):
 
 
 def default_format() -> Format:
-    """Return how results are written where nobody says: as a table for people, as JSON for programs."""
+    """Return the default format: a table on a terminal, JSON otherwise."""
     return Format.TABLE if output.out.is_terminal else Format.JSON
 
 
 class Results:
-    """Writes results in a format; CSV at the end, when all its columns are known."""
+    """Writes results in a format. CSV is written at the end, when all columns are known."""
 
     def __init__(self, form: Format) -> None:
         self.form, self._rows = form, list[dict[str, Any]]()
@@ -70,7 +70,7 @@ def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _shown(text: str) -> str:
-    """Return text as a terminal may have it; a file or a pipe gets it as it is."""
+    """Replace control characters on a terminal; leave text for a file or a pipe unchanged."""
     return _CONTROLS.sub("\ufffd", text) if output.out.is_terminal else text
 
 
@@ -81,7 +81,7 @@ class _Stdout(io.TextIOWrapper):
 
 @contextmanager
 def utf8(bom: bool) -> Iterator[IO[str]]:
-    """Return standard output for a file: UTF-8 whatever the locale, line ends as they are written."""
+    """Yield standard output as UTF-8, regardless of the locale, and without translating line endings."""
     stdout = _Stdout(sys.stdout.buffer, "utf-8-sig" if bom else "utf-8", "replace", newline="")
     try:
         yield stdout

@@ -1,6 +1,6 @@
-"""What `metastudio sign` prints: the stages of a signature, and a curl command that sends the signed request.
+"""The output of `metastudio sign`: the stages of a signature, and a curl command that sends the signed request.
 
-No secret is in it: the command reads the secret key and the security token from the environment when it runs.
+The output contains no secret: the curl command reads the secret key and the security token from the environment.
 """
 
 import re
@@ -19,18 +19,18 @@ _SIGNATURE = (
 
 
 def request(method: str, url: str, header: list[str], data: str) -> httpx.Request:
-    """Return the request that the arguments describe.
+    """Build the request that the arguments describe.
 
     Raises:
-        ConfigurationError: They describe none.
+        ConfigurationError: An argument is malformed.
     """
     if not re.fullmatch("[A-Za-z]+", method) or not all(re.match("[^:]+:", each) for each in header):
-        raise ConfigurationError("a method must be letters, and a header like NAME:VALUE")
+        raise ConfigurationError("the method must be letters only, and each header must look like NAME:VALUE")
     headers = [(name, value.strip()) for name, _, value in (each.partition(":") for each in header)]
     try:
         made = httpx.Request(method.upper(), url, headers=headers, content=data or None)
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
-        raise ConfigurationError(f"these arguments make no request: {error}") from None
+        raise ConfigurationError(f"cannot build a request from these arguments: {error}") from None
     if made.url.scheme not in {"http", "https"} or not made.url.host:
         raise ConfigurationError("URL must look like https://host/path")
     return made
@@ -39,7 +39,8 @@ def request(method: str, url: str, header: list[str], data: str) -> httpx.Reques
 def report(request: httpx.Request, canonical_request: str, refusal: str = "") -> str:
     """Return the canonical request, the string to sign and the curl command for a signed `request`.
 
-    With the text of a refusal, the first line in which its canonical request differs comes first; its date is taken.
+    `refusal` is the error message of a rejected request: the report then begins with the first line in which the
+    gateway's canonical request differs. Both are compared with the gateway's date.
     """
     canonical = re.sub(r"^(x-security-token:).*$", r"\1***", canonical_request, flags=re.MULTILINE)
     to_sign = string_to_sign(canonical_request, request.headers["X-Sdk-Date"])
@@ -52,7 +53,7 @@ def report(request: httpx.Request, canonical_request: str, refusal: str = "") ->
             "# string to sign; its last line is the hash of the canonical request",
             to_sign,
             "",
-            "# the same request; the secret key comes from HUAWEICLOUD_SDK_SK when it runs, within 15 minutes from now",
+            "# the same request: run it within 15 minutes; it reads the secret key from HUAWEICLOUD_SDK_SK",
             _curl(request, to_sign),
         )
     )
@@ -63,10 +64,10 @@ def _compared(ours: str, refusal: str) -> list[str]:
         return []
     theirs = gateway.canonical_request(refusal)
     if theirs is None:
-        return ["# the refusal quotes no canonical request (canonicalRequest:...)", ""]
+        return ["# the error message contains no canonical request (canonicalRequest:...)", ""]
     if date := re.search(r"^x-sdk-date:.*$", theirs, flags=re.MULTILINE):
         ours = re.sub(r"^x-sdk-date:.*$", date[0], ours, flags=re.MULTILINE)
-    difference = gateway.difference(theirs, ours) or "the canonical request is the same: look at the key pair"
+    difference = gateway.difference(theirs, ours) or "the canonical requests are identical: check the key pair"
     return [f"# {difference}", ""]
 
 
@@ -89,7 +90,7 @@ def _header(name: str, value: str, to_sign: str) -> str:
         return f'"{name}: {claim}Signature={_SIGNATURE.format(to_sign=_python_bytes(to_sign))}"'
     if name == "x-security-token":
         return f'"{name}: $HUAWEICLOUD_SDK_SECURITY_TOKEN"'
-    return quote(f"{name}: {value}" if value else f"{name};")  # how curl is told to send an empty one
+    return quote(f"{name}: {value}" if value else f"{name};")  # a semicolon makes curl send an empty header
 
 
 def _python_bytes(text: str) -> str:

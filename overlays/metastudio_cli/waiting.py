@@ -1,4 +1,4 @@
-"""`metastudio wait`: a live table for people, a JSON line for each change for programs."""
+"""`metastudio wait`: a live table for people, or a JSON line per change for programs."""
 
 import asyncio
 from collections import Counter
@@ -18,15 +18,15 @@ from metastudio.errors import printable
 from . import output, render
 from .results import Format, Results
 
-SHOWN = 15  # rows of the live table: those that changed last
-_AROUND = 8  # lines of a screen that are not rows: the table's head, the summary, and a line below
+SHOWN = 15  # rows of the live table: the jobs that changed last
+_AROUND = 8  # lines that are not rows: the table's head, the summary, and a line below
 
 
 @attrs.define
 class Progress:
-    """What is known of the jobs that are waited for.
+    """The progress of all jobs.
 
-    rich renders it in a thread of its own, hence the lock; and again below each line that is printed, hence the counts.
+    rich renders it in another thread, hence the lock, and again after each printed line, hence the counters.
     """
 
     job_ids: list[str]
@@ -41,11 +41,11 @@ class Progress:
 
     @property
     def unfinished(self) -> list[str]:
-        """The jobs of which it is not known what became."""
+        """The jobs without an outcome."""
         return [job_id for job_id in self.job_ids if job_id not in self.outcomes]
 
     def update(self, job: ShortJob) -> None:
-        """Take a change; the last one goes to the end."""
+        """Record a change of a job, and move the job to the end."""
         job_id = str(job.job_id)
         with self._lock:
             if job_id in self.jobs:
@@ -54,7 +54,7 @@ class Progress:
             self.jobs[job_id] = job
 
     def end(self, outcome: Outcome) -> None:
-        """Take the outcome of a job."""
+        """Record the outcome of a job."""
         self.outcomes[outcome.job_id] = outcome
         match outcome.error:
             case None | ShortJobFailed():
@@ -65,7 +65,7 @@ class Progress:
                 self._ends["got an error"] += 1
 
     def exit_code(self) -> int:
-        """Return 0, or what went wrong: 1 for an error of the service, 3 for a failed job, 4 for the time."""
+        """Return 0, or the code of the worst error: 1 for the service, 3 for a failed job, 4 for a timeout."""
         kinds = {type(outcome.error) for outcome in self.outcomes.values()} - {type(None)}
         if kinds - {ShortJobFailed, WaitTimeout}:
             return 1
@@ -74,13 +74,13 @@ class Progress:
     def __rich_console__(self, console: Console, _: ConsoleOptions) -> RenderResult:
         with self._lock:
             latest = list(islice(reversed(self.jobs.values()), max(1, min(SHOWN, console.height - _AROUND))))
-            states = (+self._states).most_common()  # without those that no job is in any more
+            states = (+self._states).most_common()  # + drops states without a job
         left = max(0, self._started + self.timeout - monotonic())
-        counts = ", ".join(f"{count} {state}" for state, count in states) or "no answer yet"
+        counts = ", ".join(f"{count} {state}" for state, count in states) or "no response yet"
         others = "".join(f", {self._ends[end]} {end}" for end in ("timed out", "got an error") if self._ends[end])
         yield render.overview(reversed(latest))
         yield Text(f"{self._ends['finished']} of {len(self.job_ids)} finished{others} ({printable(counts)})")
-        yield Text(f"at most {self.rate:g} requests a second; {left:.0f} s left", no_wrap=True, overflow="ellipsis")
+        yield Text(f"at most {self.rate:g} requests per second; {left:.0f} s left", no_wrap=True, overflow="ellipsis")
 
 
 def _state(job: ShortJob) -> str:
@@ -90,12 +90,12 @@ def _state(job: ShortJob) -> str:
 def wait(progress: Progress, results: Results, states: dict[str, Any], **options: Any) -> None:
     """Wait for all jobs of `progress`, and show each change.
 
-    The table is at the bottom of the screen. Whatever else is printed meanwhile must go through it too, to be above.
-    For programs there is a line for each change, and one for each job that did not end well.
+    The live table stays at the bottom of the screen: other output must use the same console to appear above it.
+    Programs get a line for each change, and another one for each job that did not succeed.
 
     Raises:
-        MetaStudioError: A refusal that concerns all of them.
-        KeyboardInterrupt: `progress` has what is unfinished.
+        MetaStudioError: An error that would fail every job.
+        KeyboardInterrupt: `progress` has the unfinished jobs.
     """
     is_live = results.form is Format.TABLE and not output.is_quiet and output.screen().is_terminal
 

@@ -1,4 +1,4 @@
-"""The service on this machine: a sandbox of MetaStudio's short jobs, for demos and tests.
+"""A local sandbox of MetaStudio's short jobs, for demos and tests.
 
 PYTEST_DONT_REWRITE: the distribution has a pytest plugin, and may be imported before pytest.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange", "Sandbox", "faults", "recordings"]
 
-_WHERE: Final = {
+_MODULES: Final = {
     "Exchange": ".exchanges",
     "Sandbox": ".sandbox",
     "faults": ".faults",
@@ -22,11 +22,11 @@ _WHERE: Final = {
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when asked for: pytest loads the plugin beside this in every project that has the package installed.
-    if name not in _WHERE:
+    # Imported on first use: pytest loads the plugin in this package in every project that has it installed.
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        module = import_module(_WHERE[name], __name__)
+        module = import_module(_MODULES[name], __name__)
     except ModuleNotFoundError as error:
         message = f'metastudio_sandbox needs an extra: pip install "metastudio[sandbox]" ({error})'
         raise ModuleNotFoundError(message, name=error.name) from error

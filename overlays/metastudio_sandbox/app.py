@@ -1,4 +1,4 @@
-"""The service's part of the sandbox: routes, validation and answers, all taken from the contract."""
+"""The service part of the sandbox: routes, validation and responses, all derived from the contract."""
 
 import json
 import uuid
@@ -29,13 +29,13 @@ from .jobs import Jobs
 from .plan import Plan
 
 _NO_SUCH_API = Refusal(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
-_INVALID = Refusal(400, "MSS.00000003", "Invalid parameter")  # inferred: nobody says what an unknown job gets
+_INVALID = Refusal(400, "MSS.00000003", "Invalid parameter")  # inferred: the error for an unknown job
 _CHANGING = frozenset({"CreateShortJob", "CommitShortJob"})
 
 
 @attrs.define
 class Service:
-    """What the service knows: one project, its keys, its jobs, and the last thousand requests."""
+    """The state of the service: one project, its keys, its jobs and the last thousand requests."""
 
     contract: dict[str, Any]
     project_id: str
@@ -53,11 +53,11 @@ class Service:
     _openapi: OpenAPI = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # Whatever address the sandbox is reached by, it is the contract's server.
+        # Any address of the sandbox is valid as the contract's server.
         self._openapi = OpenAPI.from_dict(self.contract | {"servers": [{"url": "/"}]})
 
     def app(self) -> Starlette:
-        """Return the ASGI application: the operations of the contract, and the gateway's answer to all else."""
+        """Return the ASGI application: the operations of the contract, and the gateway's error for other requests."""
         operations = (
             (path, method, operation)
             for path, item in self.contract["paths"].items()
@@ -66,7 +66,7 @@ class Service:
         )
         routes = [Route(path, self._endpoint(operation), methods=[method]) for path, method, operation in operations]
         for route in routes:
-            (route.methods or set()).discard("HEAD")  # Starlette's addition
+            (route.methods or set()).discard("HEAD")  # Starlette adds it
         handlers = {404: self._no_such_api, 405: self._no_such_api}  # doc: also for a wrong method
         app = Starlette(routes=routes, exception_handlers=handlers)
         app.router.redirect_slashes = False
@@ -81,9 +81,9 @@ class Service:
                 return Response()
             canonical = gateway.canonical_request(request, body)
             seen = exchange(request, received, canonical)
-            self.exchanges.append(seen)  # before anything is answered, or cut off instead
+            self.exchanges.append(seen)  # before the response, which a fault may replace or cut off
 
-            def answer(clock_offset: timedelta = timedelta(), *, executed: bool = True) -> Response:
+            def respond(clock_offset: timedelta = timedelta(), *, executed: bool = True) -> Response:
                 now = self.now() + clock_offset
                 refusal = self._not_authenticated(request, canonical, now) or self._invalid(request, body)
                 if refusal:
@@ -91,12 +91,12 @@ class Service:
                 elif executed or operation["operationId"] not in _CHANGING:
                     response = self._served(operation, request, body, now)
                 else:
-                    response = _stamped(Response(), now, uuid.uuid4().hex)  # something else is sent in its place
+                    response = _stamped(Response(), now, uuid.uuid4().hex)  # the fault replaces it
                 seen.status = response.status_code
                 return response
 
             fault = self.faults.take()
-            response = await fault(request, answer) if fault else answer()
+            response = await fault(request, respond) if fault else respond()
             seen.status = response.status_code
             return response
 
@@ -107,7 +107,7 @@ class Service:
         if with_our_key and self._locked_until is not None and self.now() < self._locked_until:
             return LOCKED
         refusal = gateway.refusal(request, canonical, now, self.keys, self.token)
-        if with_our_key:  # it is a key that is locked
+        if with_our_key:  # only a known key can be locked
             self._refusals = self._refusals + 1 if refusal else 0
         if self._refusals > MAX_REFUSALS:
             self._refusals, self._locked_until = 0, self.now() + LOCK
@@ -129,18 +129,18 @@ class Service:
         return None
 
     def _served(self, operation: dict[str, Any], request: Request, body: bytes, now: datetime) -> Response:
-        answer = self._outcome(operation, request, body)
-        if isinstance(answer, Refusal):
-            return _refused(answer, now)
+        result = self._result(operation, request, body)
+        if isinstance(result, Refusal):
+            return _refused(result, now)
         status, content = contracts.success(operation)
-        response = JSONResponse(answer, status) if content else Response(status_code=status)
+        response = JSONResponse(result, status) if content else Response(status_code=status)
         _stamped(response, now, uuid.uuid4().hex)
         if self.validate:
             self._openapi.validate_response(StarletteOpenAPIRequest(request), StarletteOpenAPIResponse(response))
         return response
 
-    def _outcome(self, operation: dict[str, Any], request: Request, body: bytes) -> Any:
-        """Execute the operation; return the content of its answer, or why it is refused."""
+    def _result(self, operation: dict[str, Any], request: Request, body: bytes) -> Any:
+        """Execute the operation; return the content of its response, or a `Refusal`."""
         job_id = request.path_params.get("job_id", "")
         match operation["operationId"]:
             case "ShowShortJob":

@@ -1,4 +1,4 @@
-"""What becomes of an upload: a failure, or an assessment whose values are invented from the recording's bytes."""
+"""The outcome of an upload: a failure, or an assessment whose values are invented from the recording's bytes."""
 
 import asyncio
 import hashlib
@@ -11,7 +11,7 @@ import attrs
 
 from . import contract as contracts
 
-# inferred: what counts as a recording. doc: the codes; that a job's job_failed_code carries them is inferred.
+# inferred: what counts as a recording, and that `job_failed_code` has these codes. doc: the codes.
 AUDIO: Final = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg", ".aac", ".pcm"})
 NO_AUDIO: Final = "MSS.20020012"
 NO_ZIP: Final = "MSS.20020013"
@@ -22,14 +22,14 @@ _UNREADABLE: Final = (BadZipFile, EOFError, OSError, RuntimeError, ValueError, z
 
 @attrs.frozen
 class Outcome:
-    """The state in which a job ends, and the fields that it has then."""
+    """The final state of a job, and its fields in that state."""
 
     state: str
     fields: dict[str, Any]
 
 
 async def outcome(contract: dict[str, Any], upload: IO[bytes]) -> Outcome:
-    """Return what becomes of an upload; others are served while it is read."""
+    """Return the outcome of an upload; yield to other requests while reading it."""
     try:
         with ZipFile(upload) as archive:
             recordings = [each for each in archive.infolist() if PurePosixPath(each.filename).suffix.lower() in AUDIO]
@@ -37,7 +37,7 @@ async def outcome(contract: dict[str, Any], upload: IO[bytes]) -> Outcome:
                 return _failed(NO_AUDIO, "Invented: the zip has no audio file.")
             digest = await _digest(archive, recordings)
     except _UNREADABLE:
-        return _failed(NO_ZIP, "Invented: the upload is no valid zip.")
+        return _failed(NO_ZIP, "Invented: the upload is not a valid zip.")
     return Outcome("SUCCEED", {"assess_result": _assessed(contract, digest)})
 
 
@@ -46,7 +46,7 @@ def _failed(code: str, reason: str) -> Outcome:
 
 
 async def _digest(archive: ZipFile, recordings: list[ZipInfo]) -> bytes:
-    """Return a hash of the recordings' bytes, whatever they are called and however they are packed."""
+    """Return a hash of the recordings' bytes, independent of their names and of the compression."""
     digest = hashlib.sha256()
     for each in recordings:
         with archive.open(each) as recording:

@@ -1,6 +1,6 @@
-"""`openapi.yaml`, as the sandbox needs it: what is valid, and what an answer may look like.
+"""Access to `openapi.yaml`, from which the sandbox derives its responses.
 
-Everything here follows the contract: a field, metric, state or operation that is added there appears in the sandbox.
+A field, metric, state or operation that is added to the contract appears in the sandbox.
 """
 
 from functools import cache
@@ -25,23 +25,23 @@ def load() -> dict[str, Any]:
 
 
 def path_example(contract: dict[str, Any], name: str) -> str:
-    """Return the contract's example of a path parameter: the reference page's own ID."""
+    """Return the contract's example of a path parameter: the ID in the API reference."""
     return str(contract["components"]["parameters"][name]["example"])
 
 
 def success(operation: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
-    """Return the status of an operation's good response, and what it says of its content; None if there is none."""
+    """Return the status of an operation's success response, and the description of its content or None."""
     status, response = next((int(s), each) for s, each in operation["responses"].items() if s.startswith("2"))
     return status, response.get("content", {}).get("application/json")
 
 
 def states(contract: dict[str, Any]) -> list[str]:
-    """Return the states that the contract lists."""
+    """Return all states of the contract."""
     return list(contract["components"]["schemas"]["JobState"]["enum"])
 
 
 def short_job(contract: dict[str, Any], job_id: str, state: str) -> dict[str, Any]:
-    """Return a short job with every field that fits its state; the values are invented."""
+    """Return a short job with all fields that its state may have; the values are invented."""
     examples = contract["paths"][SHOW_SHORT_JOB]["get"]["responses"]["200"]["content"]["application/json"]["examples"]
     failed = state in FAILURE_STATES
     example = examples["failed" if failed else "succeeded"]["value"]

@@ -1,4 +1,4 @@
-"""What the sandbox remembers of each request."""
+"""The record that the sandbox keeps of each request."""
 
 from datetime import datetime
 
@@ -10,10 +10,11 @@ from . import gateway
 
 @attrs.define
 class Exchange:
-    """One request as it arrived and when, by the sandbox's clock, and the status of its answer; 0 where there is none.
+    """A request as received.
 
-    `canonical_request` is what the gateway computed from the wire; None where the request bears no AK/SK signature.
-    `target` of an upload is the path only: the query of its URL is a secret.
+    `received` is the time on the sandbox's clock. `status` is that of the response, or 0 if there was none.
+    `canonical_request` is the one that the gateway computed, or None if the request has no AK/SK signature.
+    For an upload, `target` is only the path: the query of the URL is a secret.
     """
 
     method: str
@@ -25,10 +26,10 @@ class Exchange:
 
 
 def exchange(request: Request, received: datetime, canonical: str | None, status: int = 0) -> Exchange:
-    """Return what is remembered of a request to the service."""
+    """Return the record of a request to the service."""
     return Exchange(request.method, gateway.target(request), gateway.wire_headers(request), canonical, status, received)
 
 
 def upload(request: Request, received: datetime) -> Exchange:
-    """Return what is remembered of a request to the object storage."""
+    """Return the record of a request to the object storage."""
     return Exchange(request.method, gateway.path(request), gateway.wire_headers(request), None, 0, received)

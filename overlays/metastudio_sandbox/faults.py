@@ -1,6 +1,6 @@
-"""Ways to misbehave: what is sent instead of the good answer. `Sandbox.inject` says when.
+"""Faults: what the sandbox sends instead of a normal response; see `Sandbox.inject`.
 
-Those whose name begins with `upload_` are the object storage's: `Sandbox.inject_upload` says when.
+Faults whose names begin with `upload_` are for the object storage; see `Sandbox.inject_upload`.
 """
 
 import asyncio
@@ -19,28 +19,28 @@ from .gateway import LOCKED
 
 
 class Answer(Protocol):
-    """Makes the good answer to a request."""
+    """A function that builds the normal response to a request."""
 
     def __call__(self, clock_offset: timedelta = ..., *, executed: bool = ...) -> Response:
-        """Return it as it is by a clock that is so far ahead of the gateway's.
+        """Build the response, with a clock that is `clock_offset` ahead of the gateway's.
 
-        With `executed=False` nothing is created or committed.
+        With `executed=False`, nothing is created or committed.
         """
 
 
-#: An async function: takes the request and what makes its good answer, and gives back what is sent.
+#: An async function that gets the request and an `Answer`, and returns the response to send.
 Fault: TypeAlias = Callable[[Request, Answer], Awaitable[Response]]
 
-#: The same for an upload. What makes the good answer takes the body and stores it: `await answer()`.
+#: The same for an upload. `await answer()` receives the body, stores it and returns the normal response.
 UploadFault: TypeAlias = Callable[[Request, Callable[[], Awaitable[Response]]], Awaitable[Response]]
 
 
 def status(
     status_code: int, error_code: str, error_msg: str = "injected", *, executed: bool = False, **headers: str
 ) -> Fault:
-    """Answer with an error of the gateway or the service; a header's name has `_` for `-`.
+    """Return an error of the gateway or the service; in the names of `headers`, `_` stands for `-`.
 
-    A create or commit is not executed, unless `executed`: then it is only its good answer that is lost.
+    A create or commit is not executed, unless `executed` is true: then only its normal response is lost.
     """
 
     async def fault(_: Request, answer: Answer) -> Response:
@@ -53,17 +53,17 @@ def status(
 
 
 def throttled(retry_after: float | str | None = None) -> Fault:
-    """Answer 429 `APIGW.0308`, with `Retry-After` if it is given."""
+    """Return 429 `APIGW.0308`, with `Retry-After` if it is given."""
     headers = {} if retry_after is None else {"Retry_After": str(retry_after)}
     return status(429, "APIGW.0308", "The throttling threshold has been reached", executed=False, **headers)
 
 
-#: Answer as the gateway does while the key is locked.
+#: Respond as the gateway does while the key is locked.
 locked: Final = status(LOCKED.status, LOCKED.code, LOCKED.message)
 
 
 def clock_off(offset: timedelta) -> Fault:
-    """Judge the request, and date the answer, by a clock that is ahead of the gateway's by `offset`."""
+    """Verify the request and date the response with a clock that is `offset` ahead of the gateway's."""
 
     async def fault(_: Request, answer: Answer) -> Response:
         return answer(offset)
@@ -72,7 +72,7 @@ def clock_off(offset: timedelta) -> Fault:
 
 
 def html(status_code: int = 502) -> Fault:
-    """Answer with a web page, as a proxy on the way would. A create or commit is not executed."""
+    """Return a web page, as a proxy would. A create or commit is not executed."""
 
     async def fault(_: Request, answer: Answer) -> Response:
         good = answer(executed=False)
@@ -83,26 +83,26 @@ def html(status_code: int = 502) -> Fault:
 
 
 async def lost(request: Request, answer: Answer) -> Response:
-    """Execute the operation, but cut the connection before anything is answered: after a create there is a job."""
+    """Execute the operation, but cut the connection before the response: a create leaves a job behind."""
     good = answer()
     request.state.transport.abort()
-    await asyncio.sleep(0)  # the connection is gone before the answer is sent
+    await asyncio.sleep(0)  # so that the connection is closed before the response is sent
     return good
 
 
 async def cut(request: Request, answer: Answer) -> Response:
-    """Execute the operation, but cut the connection in the middle of the answer's body, or before it if empty."""
+    """Execute the operation, but cut the connection in the middle of the body, or after the head if it is empty."""
     good = answer()
     body = bytes(good.body)
     head = f"HTTP/1.1 {good.status_code} \r\nContent-Length: {len(body) or 1}\r\n\r\n"
     request.state.transport.write(head.encode() + body[: len(body) // 2])
     request.state.transport.close()
-    await asyncio.sleep(0)  # the connection is gone before the answer is sent
+    await asyncio.sleep(0)  # so that the connection is closed before the response is sent
     return good
 
 
 def slow(seconds: float) -> Fault:
-    """Give the good answer, late."""
+    """Return the normal response after a delay."""
 
     async def fault(request: Request, answer: Answer) -> Response:
         good = answer()
@@ -113,7 +113,7 @@ def slow(seconds: float) -> Fault:
 
 
 def changed(**fields: Any) -> Fault:
-    """Give the good answer with other values in some of its fields: `changed(state="HIBERNATING")`."""
+    """Return the normal response with some fields replaced: `changed(state="HIBERNATING")`."""
 
     async def fault(_: Request, answer: Answer) -> Response:
         good = answer()
@@ -123,7 +123,7 @@ def changed(**fields: Any) -> Fault:
 
 
 async def upload_cut(request: Request, _: Callable[[], Awaitable[Response]]) -> Response:
-    """Cut the connection in the middle of the body that is uploaded. Nothing is stored."""
+    """Cut the connection in the middle of the upload. Nothing is stored."""
     length, received = int(request.headers.get("Content-Length", 0)), 0
     async for chunk in request.stream():
         received += len(chunk)
@@ -135,15 +135,15 @@ async def upload_cut(request: Request, _: Callable[[], Awaitable[Response]]) -> 
 
 
 async def upload_lost(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
-    """Store what is uploaded, but cut the connection before that is answered."""
+    """Store the upload, but cut the connection before the response."""
     good = await answer()
     request.state.transport.abort()
-    await asyncio.sleep(0)  # the connection is gone before the answer is sent
+    await asyncio.sleep(0)  # so that the connection is closed before the response is sent
     return good
 
 
 def upload_slow(seconds: float) -> UploadFault:
-    """Store what is uploaded, and answer late."""
+    """Store the upload and respond after a delay."""
 
     async def fault(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
         good = await answer()
@@ -154,7 +154,7 @@ def upload_slow(seconds: float) -> UploadFault:
 
 
 def upload_error(status: int, code: str, message: str = "injected") -> UploadFault:
-    """Take the body and answer with an error of the object storage. Nothing is stored."""
+    """Read the body and return an error of the object storage. Nothing is stored."""
 
     async def fault(request: Request, _: Callable[[], Awaitable[Response]]) -> Response:
         await drained(request)
@@ -163,18 +163,18 @@ def upload_error(status: int, code: str, message: str = "injected") -> UploadFau
     return fault
 
 
-#: Refuse an upload as the object storage does when the URL has expired.
+#: Reject an upload as the object storage does when the URL has expired.
 upload_expired: Final = upload_error(403, "AccessDenied", "Request has expired")
 
 
 async def drained(request: Request) -> None:
-    """Take the body of an upload that is not stored."""
+    """Read and discard the body of an upload."""
     async for _ in request.stream():
         pass
 
 
 def storage_error(status: int, code: str, message: str) -> Response:
-    """Return an error of the object storage, which is XML."""
+    """Return an error of the object storage, in XML."""
     request_id = uuid.uuid4().hex
     parts = {"Code": code, "Message": message, "RequestId": request_id, "HostId": "sandbox"}
     inner = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in parts.items())
@@ -185,7 +185,7 @@ def storage_error(status: int, code: str, message: str) -> Response:
 async def _passed(request: Request, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await request.receive()  # the body has been read: what comes is that the client is gone
+            await request.receive()  # the body was read before: the next event is the client's disconnect
 
 
 def _stamps(good: Response) -> dict[str, str]:

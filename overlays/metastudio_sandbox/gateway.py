@@ -1,7 +1,7 @@
-"""The gateway's part of the sandbox: who may come in. Each rule is marked doc, sdk or inferred.
+"""The gateway part of the sandbox: authentication. Each rule is marked doc, sdk or inferred.
 
-The signature is recomputed from what arrived on the wire. That the overlay's `signing` serves here too proves nothing
-about it; that the official SDK gets in does.
+The signature is recomputed from the request as received, with the same `signing` module that the client uses. So only
+requests from the official SDK prove that the verification is correct.
 """
 
 import re
@@ -21,20 +21,20 @@ _INCORRECT: Final = "Incorrect IAM authentication information: "
 
 @attrs.frozen
 class Refusal:
-    """Why a request does not come in."""
+    """The error response to a rejected request."""
 
     status: int
     code: str
     message: str
 
 
-MAX_REFUSALS: Final = 5  # doc: more than these in a row lock the key
+MAX_REFUSALS: Final = 5  # doc: more failures in a row lock the key
 LOCK: Final = timedelta(minutes=5)  # doc
 LOCKED: Final = Refusal(401, "APIGW.0301", "AK access failed to reach the limit,forbidden")  # doc: the message only
 
 
 def canonical_request(request: Request, body: bytes) -> str | None:
-    """Return the canonical request of what arrived, or None where there is no AK/SK signature to check."""
+    """Return the canonical request of a request as received, or None if it has no AK/SK signature to verify."""
     claim = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))
     if claim is None:
         return None
@@ -48,7 +48,7 @@ def canonical_request(request: Request, body: bytes) -> str | None:
 
 
 def access_key(request: Request) -> str | None:
-    """Return the access key ID that `request` claims to be signed with."""
+    """Return the access key that `request` claims to be signed with, or None."""
     claim = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", ""))
     return claim and claim[1]
 
@@ -56,12 +56,12 @@ def access_key(request: Request) -> str | None:
 def refusal(
     request: Request, canonical: str | None, now: datetime, keys: dict[str, Credentials], token: str
 ) -> Refusal | None:
-    """Return why `request` is refused, or None when it may come in."""
+    """Return the error for `request`, or None if its authentication is valid."""
     given_token = request.headers.get("X-Auth-Token")
     if given_token is not None and "Authorization" not in request.headers:
         return None if compare_digest(given_token.encode(), token.encode()) else _refused("decrypt token fail")
     if "Authorization" not in request.headers:
-        return _refused("x-auth-token not found")  # doc: the message, also where it is AK/SK that is missing
+        return _refused("x-auth-token not found")  # doc: the message, also if an AK/SK signature is missing
     claim = _AUTHORIZATION.fullmatch(request.headers["Authorization"])
     if claim is None or canonical is None:
         return _refused("verify aksk signature fail")  # inferred: the message for a malformed header
@@ -77,22 +77,22 @@ def refusal(
     if compare_digest(expected, signature):
         return None
     quoted = canonical.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\n", "|")
-    return _refused(f"verify aksk signature fail, canonicalRequest:{quoted}")  # as in a refusal of 2023
+    return _refused(f"verify aksk signature fail, canonicalRequest:{quoted}")  # as in an error message from 2023
 
 
 def path(request: Request) -> str:
-    """Return the path as it stood on the wire."""
+    """Return the path as received."""
     return str(request.scope["raw_path"].decode("latin-1"))
 
 
 def target(request: Request) -> str:
-    """Return path and query as they stood on the wire."""
+    """Return the path and the query as received."""
     query = request.scope["query_string"].decode("latin-1")
     return f"{path(request)}?{query}" if query else path(request)
 
 
 def wire_headers(request: Request) -> dict[str, str]:
-    """Return the headers by lower-case name; those sent twice are joined."""
+    """Return the headers by lower-case name; repeated headers are joined."""
     values: dict[str, str] = {}
     for raw_name, raw_value in request.scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""The jobs: those that a test put there, and those that are created, uploaded to and committed."""
+"""The jobs of the sandbox: added by a test, or created, uploaded to and committed through the API."""
 
 import threading
 import uuid
@@ -18,35 +18,35 @@ _STEPS: Final = ("SYSTEM_AUDITING", "WAITING", "PROCESSING")  # inferred: the or
 
 @attrs.define
 class Task:
-    """What is known of a job that was created, and is in no answer."""
+    """The internal state of a created job, which no response contains."""
 
     app_user_id: str | None
     language: str | None
-    outcome: Outcome | None = None  #: what becomes of the upload; None: there is none
-    committed: datetime | None = None  #: since when it runs; None: it does not
+    outcome: Outcome | None = None  #: the outcome of the upload; None before an upload
+    committed: datetime | None = None  #: when it was committed; None while it is not running
 
 
 @attrs.define
 class Jobs:
-    """The jobs by ID. Three threads use it: those of service and storage, and the test's."""
+    """The jobs by ID. Three threads use them: those of the service and the storage, and the test's."""
 
     contract: dict[str, Any]
     now: Callable[[], datetime]
     duration: timedelta
-    answers: dict[str, dict[str, Any]] = attrs.field(factory=dict)  #: as they are answered
+    details: dict[str, dict[str, Any]] = attrs.field(factory=dict)  #: as the service returns them
     tasks: dict[str, Task] = attrs.field(factory=dict)
     _upcoming: dict[str, deque[str]] = attrs.field(factory=dict)
     _lock: threading.RLock = attrs.field(factory=threading.RLock)
 
     def add(self, job_id: str, *states: str) -> None:
-        """Put a job there. With several states it moves on to the next whenever it is shown."""
+        """Add a job. With several states, it advances to the next after each `show`."""
         with self._lock:
             self.tasks.pop(job_id, None)
             self._set(job_id, states[0])
             self._upcoming[job_id] = deque(states[1:])
 
     def move(self, job_id: str, state: str) -> None:
-        """Put a job into another state. There it stays."""
+        """Put a job into another state; it stays there."""
         with self._lock:
             if task := self.tasks.get(job_id):
                 task.committed = None
@@ -54,10 +54,10 @@ class Jobs:
             self._set(job_id, state)
 
     def shown(self, job_id: str) -> dict[str, Any] | None:
-        """Return the job as it is, or None; then move it on if it has states to come."""
+        """Return the job or None; then advance it if it has further states."""
         with self._lock:
             self.refresh()
-            job = self.answers.get(job_id)
+            job = self.details.get(job_id)
             if upcoming := self._upcoming.get(job_id):
                 self._set(job_id, upcoming.popleft())
             return job
@@ -69,30 +69,30 @@ class Jobs:
         job = contracts.short_job(self.contract, job_id, "CREATING") | times
         with self._lock:
             self.tasks[job_id] = Task(app_user_id, wanted.get("language"))
-            self.answers[job_id] = job | {"job_type": wanted.get("job_type", job["job_type"])}
+            self.details[job_id] = job | {"job_type": wanted.get("job_type", job["job_type"])}
         return job_id
 
     def is_uploaded(self, job_id: str) -> bool:
-        """Tell whether there is an upload."""
+        """Return whether the job has an upload."""
         task = self.tasks.get(job_id)
         return task is not None and task.outcome is not None
 
     def upload(self, job_id: str, outcome: Outcome) -> None:
-        """Keep what becomes of an upload. A job that was committed stays as it is."""
+        """Store the outcome of an upload, unless the job was already committed."""
         with self._lock:
-            task, job = self.tasks.get(job_id), self.answers.get(job_id)
+            task, job = self.tasks.get(job_id), self.details.get(job_id)
             if task is None or job is None or job.get("state") not in _OPEN:
                 return
             task.outcome = outcome
             self._update(job_id, "UPLOADING", self.now())
 
     def commit(self, job_id: str) -> bool:
-        """Let a job run; tell whether it can.
+        """Start a job; return whether that was possible.
 
-        inferred: it cannot if nothing was uploaded, nor a second time.
+        inferred: a commit before an upload is rejected, and so is a second one.
         """
         with self._lock:
-            task, job = self.tasks.get(job_id), self.answers.get(job_id)
+            task, job = self.tasks.get(job_id), self.details.get(job_id)
             if task is None or job is None or task.outcome is None or job.get("state") not in _OPEN:
                 return False
             task.committed = self.now()
@@ -100,7 +100,7 @@ class Jobs:
             return True
 
     def refresh(self) -> None:
-        """Move on what runs, to where it is by now."""
+        """Advance the running jobs to their current states."""
         with self._lock:
             for job_id, task in self.tasks.items():
                 if task.committed is not None and task.outcome is not None:
@@ -109,19 +109,19 @@ class Jobs:
     def _move_on(self, job_id: str, task: Task, committed: datetime, outcome: Outcome) -> None:
         elapsed = max(self.now() - committed, timedelta())
         if elapsed >= self.duration:
-            task.committed = None  # it has ended, whatever the clock does from now on
+            task.committed = None  # the job has ended, even if the clock goes back
             self._update(job_id, outcome.state, committed + self.duration, outcome.fields)
             return
         step = int(len(_STEPS) * (elapsed / self.duration))
         self._update(job_id, _STEPS[step], committed + step * self.duration / len(_STEPS))
 
     def _update(self, job_id: str, state: str, when: datetime, fields: dict[str, Any] | None = None) -> None:
-        """Put a job into another state; what a test changed in it stays changed."""
-        job = self.answers.get(job_id)
+        """Put a job into another state; changes made by a test are kept."""
+        job = self.details.get(job_id)
         if job is None or job.get("state") == state:
             return
         changed = {"state": state, "lastupdate_time": int(when.timestamp())}
-        self.answers[job_id] = job | changed | (fields or {})  # a new one: another thread may be writing the old one
+        self.details[job_id] = job | changed | (fields or {})  # a copy: another thread may be serializing the old one
 
     def _set(self, job_id: str, state: str) -> None:
-        self.answers[job_id] = contracts.short_job(self.contract, job_id, state)
+        self.details[job_id] = contracts.short_job(self.contract, job_id, state)

@@ -1,4 +1,4 @@
-"""The fixture `metastudio_sandbox`, for the tests of services. pytest loads this: it imports nothing heavy."""
+"""The fixture `metastudio_sandbox`. pytest always loads this module, so it imports nothing heavy."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def metastudio_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator["Sandbox"]:
-    """A running sandbox, with the environment pointing at it: `MetaStudio()` needs no arguments."""
-    from . import Sandbox  # noqa: PLC0415  # only where a test asks for it; says what to install
+    """A running sandbox; the environment points at it, so that `MetaStudio()` needs no arguments."""
+    from . import Sandbox  # noqa: PLC0415  # only if a test uses it; the error says what to install
 
     for name in ("METASTUDIO_REGION", "METASTUDIO_AUTH_TOKEN", "HUAWEICLOUD_SDK_SECURITY_TOKEN"):
         monkeypatch.delenv(name, raising=False)

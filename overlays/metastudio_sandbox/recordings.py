@@ -1,4 +1,4 @@
-"""Recordings for tests: synthetic, the same for the same arguments."""
+"""Synthetic recordings for tests; the same arguments give the same recording."""
 
 import struct
 from functools import lru_cache
@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 _SAMPLE_BYTES: Final = {8: 1, 16: 2, 24: 3, 32: 4}
-_LARGEST: Final = 2**32 - 1 - 36  # what the sizes in a RIFF header can say
+_LARGEST: Final = 2**32 - 1 - 36  # the largest size that fits into a RIFF header
 
 
 def wav(seconds: float = 30, rate: int = 48000, channels: int = 1, bits: int = 16, seed: int = 0) -> bytes:
@@ -16,7 +16,7 @@ def wav(seconds: float = 30, rate: int = 48000, channels: int = 1, bits: int = 1
     One second is generated and repeated. `seed` changes the pitch and the noise.
 
     Raises:
-        ValueError: There is no such file: a number is not positive, `bits` is not 8, 16, 24 or 32, or it is too large.
+        ValueError: A number is not positive, `bits` is not 8, 16, 24 or 32, or the file would be too large.
     """
     if bits not in _SAMPLE_BYTES:
         raise ValueError(f"bits must be 8, 16, 24 or 32, not {bits}")
@@ -25,7 +25,7 @@ def wav(seconds: float = 30, rate: int = 48000, channels: int = 1, bits: int = 1
     frame = channels * _SAMPLE_BYTES[bits]
     size = round(seconds * rate) * frame
     if size > _LARGEST:
-        raise ValueError("it would be larger than a WAVE file can be, 4 GiB")
+        raise ValueError("the recording would be too large: a WAVE file cannot exceed 4 GiB")
     second = _second(rate, channels, bits, seed)
     whole, rest = divmod(size, len(second))
     padding = size % 2  # a chunk has an even length
@@ -37,7 +37,7 @@ def wav(seconds: float = 30, rate: int = 48000, channels: int = 1, bits: int = 1
 @lru_cache(maxsize=8)
 def _second(rate: int, channels: int, bits: int, seed: int) -> bytes:
     random = Random(seed)  # noqa: S311  # no secret
-    pitch, syllables = random.randint(90, 220), random.randint(3, 5)  # in Hz, whole: the end of a second fits its start
+    pitch, syllables = random.randint(90, 220), random.randint(3, 5)  # whole Hz: repeated seconds join smoothly
     peak, width, middle = 2 ** (bits - 1) - 1, _SAMPLE_BYTES[bits], 128 if bits == 8 else 0  # 8 bits: unsigned
     samples = []
     for n in range(rate):

@@ -1,4 +1,4 @@
-"""`Sandbox`: the service on two ports of this machine, its own and the object storage's."""
+"""`Sandbox`: the service and its object storage on two local ports."""
 
 import secrets
 import uuid
@@ -19,23 +19,23 @@ from .storage import Storage
 
 
 class Sandbox:
-    """MetaStudio's short jobs on 127.0.0.1, for demos and for the tests of services that use them.
+    """A sandbox of MetaStudio's short jobs on 127.0.0.1, for demos and for tests of services that use them.
 
-    It verifies signatures and tokens as the gateway does, and holds requests and answers against the contract. One job
-    in each state of the contract is there from the start. Codes and rules are the documented ones where there are
-    any; every number and text in an assessment is invented.
+    It verifies signatures and tokens as the gateway does, and validates requests and responses against the contract.
+    It starts with one job in each state of the contract. Error codes and rules follow the documentation where there
+    is any; every number and string in an assessment is invented.
 
     Args:
-        port: The port to listen on; 0 takes a free one.
+        port: The port to listen on; 0 picks a free one.
         now: The gateway's clock, in UTC.
-        validate: Whether requests and responses are validated against the contract, which takes most of the time.
-        duration: How long a job runs after its commit, by the clock above.
-        limits: The shortest and the longest recording that may be assessed, in seconds; None is left out.
-        upload_url_life: How long an upload URL can be used.
-        upload_once: Whether a second upload to the same URL is refused.
+        validate: Whether to validate requests and responses against the contract, which takes most of the time.
+        duration: How long a job runs after its commit, on the gateway's clock.
+        limits: The shortest and the longest recording that may be assessed, in seconds; None omits the limit.
+        upload_url_life: How long an upload URL is valid.
+        upload_once: Whether to reject a second upload to the same URL.
 
     Attributes:
-        clock_offset: How far the gateway's clock is ahead.
+        clock_offset: How far the gateway's clock is ahead of `now`.
 
     Examples:
         >>> with Sandbox() as sandbox:
@@ -56,9 +56,9 @@ class Sandbox:
         upload_once: bool = False,
     ) -> None:
         self._contract = contracts.load()
-        #: The permanent key pair that it knows, made anew for each sandbox.
+        #: The valid permanent key pair, generated for each sandbox.
         self.credentials = _new_keys("SANDBOX")
-        #: The temporary one.
+        #: The valid temporary key pair.
         self.temporary_credentials = _new_keys("SANDBOXTEMP", secrets.token_urlsafe(90))
         self.clock_offset = timedelta()
 
@@ -96,28 +96,28 @@ class Sandbox:
 
     @property
     def project_id(self) -> str:
-        """The one project that it knows: the ID in the reference page's example."""
+        """The ID of its only project, taken from the example in the API reference."""
         return self._service.project_id
 
     @property
     def token(self) -> str:
-        """The one token that it knows, made anew for each sandbox."""
+        """The only valid token, generated for each sandbox."""
         return self._service.token
 
     @property
     def jobs(self) -> dict[str, dict[str, Any]]:
-        """The jobs by ID, as they are answered by now. Edit them to move a job on."""
+        """The current details of the jobs, by ID. Edit them to change what the service returns."""
         self._service.jobs.refresh()
-        return self._service.jobs.answers
+        return self._service.jobs.details
 
     @property
     def exchanges(self) -> deque[Exchange]:
-        """The last thousand requests to the service and the object storage, as they arrived."""
+        """The last thousand requests to the service and the object storage, as received."""
         return self._service.exchanges
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that point `MetaStudio()` and the command at this sandbox."""
+        """Environment variables that make `MetaStudio()` and the command use this sandbox."""
         return {
             "METASTUDIO_ENDPOINT": self.url,
             "HUAWEICLOUD_SDK_PROJECT_ID": self.project_id,
@@ -126,26 +126,26 @@ class Sandbox:
         }
 
     def add_job(self, *states: str, job_id: str | None = None) -> str:
-        """Add a short job and return its ID. With several states it moves on to the next whenever it is shown."""
+        """Add a short job and return its ID. With several states, it advances to the next after each `show`."""
         job_id = job_id or str(uuid.uuid4())
         self._service.jobs.add(job_id, *(states or ("SUCCEED",)))
         return job_id
 
     def move_job(self, job_id: str, state: str) -> None:
-        """Put a job into another state, with the fields that go with it. There it stays."""
+        """Put a job into another state, with the fields of that state; it stays there."""
         self._service.jobs.move(job_id, state)
 
     def inject(self, fault: Fault, times: int = 1) -> None:
-        """Spoil the next requests with one of `metastudio_sandbox.faults`, or an async function of your own.
+        """Apply a fault to the next requests: one of `metastudio_sandbox.faults`, or an async function of your own.
 
         Raises:
-            TypeError: It is not a fault, but perhaps what makes one: `faults.throttled` for `faults.throttled()`.
+            TypeError: `fault` is not a fault; for example, it is `faults.throttled` instead of `faults.throttled()`.
             ValueError: `times` is below 1.
         """
         self._service.faults.next(fault, times)
 
     def inject_upload(self, fault: UploadFault, times: int = 1) -> None:
-        """Spoil the next uploads with one of `metastudio_sandbox.faults.upload_...`, or an async function of your own.
+        """Apply a fault to the next uploads: one of `faults.upload_...`, or an async function of your own.
 
         Raises:
             TypeError: As for `inject`.
@@ -154,23 +154,23 @@ class Sandbox:
         self._storage.faults.next(fault, times)
 
     def inject_randomly(self, faults: Sequence[Fault], *, probability: float, seed: int) -> None:
-        """From now on, spoil requests with a probability, each time with one of `faults`.
+        """From now on, apply one of `faults` to each request with the given probability.
 
         Raises:
             TypeError: As for `inject`.
-            ValueError: `faults` is empty, or `probability` not between 0 and 1.
+            ValueError: `faults` is empty, or `probability` is not between 0 and 1.
         """
         self._service.faults.randomly(faults, probability, seed)
 
     def start(self) -> Self:
-        """Serve in two threads until `stop`; return when both serve.
+        """Serve in two threads until `stop`; return when both accept requests.
 
         Raises:
-            OSError: The port is taken.
-            RuntimeError: It is running already, or the server cannot start.
+            OSError: The port is in use.
+            RuntimeError: The sandbox is already running, or a server cannot start.
         """
         if self._serving.url is not None:
-            raise RuntimeError("the sandbox is running already")
+            raise RuntimeError("the sandbox is already running")
         try:
             self._storage.url = self._serving_storage.start()
             self._serving.start()
@@ -180,8 +180,8 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Close every connection and stop listening; at once, whatever is under way."""
-        self._serving_storage.begin_to_stop()  # both at the same time
+        """Stop listening and close every connection immediately, even if requests are in flight."""
+        self._serving_storage.begin_to_stop()  # so that both stop in parallel
         self._serving.stop()
         self._serving_storage.stop()
 

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP servers: uvicorn, which says when it serves and stops at once."""
+"""The HTTP servers of the sandbox: uvicorn, with a signal for its start and an immediate stop."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Server(uvicorn.Server):
-    """Says when it serves, and cuts what is under way when it stops."""
+    """Sets `ready` when it accepts requests, and aborts open connections when it stops."""
 
     def __init__(self, app: Starlette) -> None:
         super().__init__(
@@ -24,44 +24,44 @@ class Server(uvicorn.Server):
                 access_log=False,
                 date_header=False,
                 server_header=False,
-                timeout_graceful_shutdown=1,  # for a fault of the user's own that does not end
+                timeout_graceful_shutdown=1,  # for a user's own fault that never returns
             )
         )
         self.ready = threading.Event()
         self.failure: Exception | None = None
 
     def serve_until_stopped(self, listening: socket.socket) -> None:
-        """Serve on a socket that listens; set `ready` when that is so, or when it failed."""
+        """Serve on a listening socket; set `ready` when the server has started or failed."""
         try:
             self.run([listening])
-        except Exception as error:  # noqa: BLE001  # it is raised in the thread that started this one
+        except Exception as error:  # noqa: BLE001  # raised again in the thread that started this one
             self.failure = error
         finally:
             self.ready.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say that it serves."""
+        """Start, then set `ready`."""
         await super().startup(sockets)
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Cut every connection, then stop."""
+        """Abort every connection, then stop."""
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await super().shutdown(sockets)
 
 
 class _Protocol(H11Protocol):
-    """Lets a fault reach the connection, as `request.state.transport`."""
+    """Exposes the connection to faults, as `request.state.transport`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self.access_log = False  # also where somebody listens: the URL of an upload is a secret
+        self.access_log = False  # even if uvicorn's logger is configured: an upload URL is a secret
         self.app_state = {**self.app_state, "transport": transport}
 
 
 class Serving:
-    """An application on a port of 127.0.0.1, served in a thread of its own."""
+    """An application served on a port of 127.0.0.1, in its own thread."""
 
     def __init__(self, app: Callable[[], Starlette], port: int, name: str) -> None:
         self._app = app
@@ -71,20 +71,20 @@ class Serving:
 
     @property
     def url(self) -> str | None:
-        """Where it is served, `http://127.0.0.1:<port>`; None if it is not."""
+        """Its URL, `http://127.0.0.1:<port>`; None while it is not running."""
         if self._socket is None:
             return None
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def start(self) -> str:
-        """Serve until `stop`; return the URL when it serves.
+        """Serve until `stop`; return the URL when the server accepts requests.
 
         Raises:
-            OSError: The port is taken.
+            OSError: The port is in use.
             RuntimeError: The server cannot start.
         """
         self._socket = socket.create_server(("127.0.0.1", self._port), backlog=512)
-        # Head and body leave in two writes: without this, the second waits 40 ms for the first to be acknowledged.
+        # Head and body are two writes: without this, the second waits 40 ms for the acknowledgement of the first.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server = Server(self._app())
         self._thread = threading.Thread(
@@ -98,12 +98,12 @@ class Serving:
         return str(self.url)
 
     def begin_to_stop(self) -> None:
-        """Let it stop, without waiting for it."""
+        """Begin to stop, without waiting until the server has stopped."""
         if self._socket is not None:
             self._server.should_exit = True
 
     def stop(self) -> None:
-        """Close every connection and stop listening; at once, whatever is under way."""
+        """Stop listening and close every connection immediately, even if requests are in flight."""
         if self._socket is None:
             return
         self.begin_to_stop()

@@ -1,7 +1,6 @@
-"""The object storage's part of the sandbox: takes what is uploaded to a signed URL.
+"""The object storage part of the sandbox: it accepts uploads to signed URLs.
 
-Each rule is marked doc or inferred. That the URL is signed in this form, and that the upload is a PUT, is inferred for
-short jobs.
+Each rule is marked doc or inferred. For short jobs, the form of the signed URL and the method PUT are inferred.
 """
 
 import hashlib
@@ -33,16 +32,15 @@ from .plan import Plan
 
 _IN_MEMORY: Final = 2**20
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-# inferred: that each of them spoils the signature. What is sent is the content type and the body, nothing else.
+# inferred: each of these headers invalidates the signature. The client should send only the content type and the body.
 _UNWANTED: Final = frozenset(
     {"authorization", "content-md5", "cookie", "x-app-userid", "x-auth-token", "x-project-id", "x-sdk-date"}
     | {"x-security-token"}
 )
 
-
 _EXPIRED: Final = Refusal(403, "AccessDenied", "Request has expired")  # doc
 _DENIED: Final = Refusal(403, "AccessDenied", "Access Denied")  # doc: the code; inferred: when
-# doc: the code, also for another content type. inferred: that it comes before a missing length, and the messages.
+# doc: the code, also for another content type. inferred: that it precedes the check of the length, and the messages.
 _MISMATCH: Final = Refusal(
     403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided"
 )
@@ -51,7 +49,7 @@ _NO_LENGTH: Final = Refusal(411, "MissingContentLength", "You must provide the C
 
 @attrs.define
 class Storage:
-    """The object storage: one object for each job, of which only what becomes of it is kept."""
+    """The object storage: one object for each job, of which only the outcome is kept."""
 
     contract: dict[str, Any]
     keys: Credentials
@@ -64,13 +62,13 @@ class Storage:
     faults: Plan[UploadFault] = attrs.field(factory=Plan)
 
     def app(self) -> Starlette:
-        """Return the ASGI application. It takes any verb, which the signature covers."""
+        """Return the ASGI application. It accepts any method, since the signature covers the method."""
         app = Starlette(routes=[Route("/{name:path}", self._endpoint, methods=_METHODS)])
         app.router.redirect_slashes = False
         return app
 
     def upload_url(self, job_id: str) -> str:
-        """Return the URL that a job's recording is uploaded to."""
+        """Return the upload URL of a job."""
         path, expires = f"/short-jobs/{job_id}.zip", str(int((self.now() + self.life).timestamp()))
         signature = self._signature("PUT", "application/zip", expires, path)
         query = urlencode({"AWSAccessKeyId": self.keys.ak, "Expires": expires, "Signature": signature})
@@ -85,27 +83,27 @@ class Storage:
         seen = exchanges.upload(request, received)
         self.exchanges.append(seen)
 
-        async def answer() -> Response:
-            response = await self._answered(request, received)
+        async def respond() -> Response:
+            response = await self._response(request, received)
             seen.status = response.status_code
             return _stamped(response, self.now())
 
         fault = self.faults.take()
         try:
-            response = await (fault(request, answer) if fault else answer())
+            response = await (fault(request, respond) if fault else respond())
         except ClientDisconnect:
-            return Response()  # nobody gets it
+            return Response()  # the client is gone
         seen.status = response.status_code
         return response
 
-    async def _answered(self, request: Request, received: datetime) -> Response:
+    async def _response(self, request: Request, received: datetime) -> Response:
         if refusal := self._refusal(request, received):
-            await drained(request)  # a client that is still sending might not see the answer
+            await drained(request)  # a client that is still sending might miss the response
             return storage_error(refusal.status, refusal.code, refusal.message)
         with SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
             etag = await _received(request, body)
             outcome = await assessment.outcome(self.contract, body)
-        self.jobs.upload(_job_id(request), outcome)  # doc: it overwrites what was there
+        self.jobs.upload(_job_id(request), outcome)  # doc: it overwrites an earlier upload
         return Response(headers={"ETag": f'"{etag}"'})
 
     def _refusal(self, request: Request, now: datetime) -> Refusal | None:

@@ -50,7 +50,7 @@ def test_programs_get_a_line_for_each_change(folder: Path, sandbox: Sandbox, tmp
     assert changes == ["created", "uploaded", "committed", "finished"]
     assert lines[-1]["job"]["state"] == "SUCCEED"
     assert "bad.wav: recording" in result.stderr
-    assert "4 of 4 have ended: 3 finished, 1 unusable" in result.stderr
+    assert "4 of 4 recordings done: 3 finished, 1 unusable" in result.stderr
     again = run(*arguments, env=sandbox.environment)
     assert [json.loads(line)["path"] for line in again.stdout.splitlines()] == ["bad.wav"]
 
@@ -62,7 +62,7 @@ def test_people_get_a_live_view(folder: Path, sandbox: Sandbox, tmp_path: Path) 
     lines = screen(run_on_a_terminal(*arguments, env=sandbox.environment | TERMINAL, code=2))
 
     assert any("bad.wav: recording" in line for line in lines)
-    assert any(line.startswith("4 of 4 have ended: 3 finished, 1 unusable") for line in lines)
+    assert any(line.startswith("4 of 4 recordings done: 3 finished, 1 unusable") for line in lines)
     assert any(line.startswith("throttled: nothing") for line in lines)
     assert any("metastudio export" in line for line in lines)
 
@@ -83,7 +83,7 @@ def test_live_view_fits_the_screen(uploads: int, width: int, height: int) -> Non
     lines = shown.get().splitlines()
     assert len(lines) < height
     assert all(len(line) <= width for line in lines)
-    assert any(line.startswith("1234 of 10000 have"[: width - 1]) for line in lines)
+    assert any(line.startswith("1234 of 10000 rec"[: width - 1]) for line in lines)
     assert sum("a-long-name" in line for line in lines) == min(uploads, height - 5)
 
 
@@ -101,7 +101,8 @@ def test_ctrl_c_says_how_to_go_on(folder: Path, sandbox: Sandbox, tmp_path: Path
 
     assert stages.count("committed") == 3
     assert process.returncode == 130
-    assert "metastudio: interrupted; 1 of 4 have ended: 1 unusable. To go on, run the same command again" in errors
+    message = "metastudio: interrupted; 1 of 4 recordings done: 1 unusable. To continue, run the same command again"
+    assert message in errors
     assert "Traceback" not in errors
     for job in sandbox.jobs.values():
         sandbox.move_job(job["job_id"], "SUCCEED")
@@ -166,12 +167,12 @@ def test_shards_are_assessed_apart(folder: Path, sandbox: Sandbox, tmp_path: Pat
         (("a.wav", "--shard", "3/2"), "--shard must look like 1/4"),
         (("a.wav", "--shard", "x"), "--shard must look like 1/4"),
         (("nowhere.wav", "--journal", "j"), "does not exist"),
-        (("--journal", "j"), "give PATH, or --finish JOB_ID"),
-        (("a.wav", "--journal", "folder"), "must be a file, or not exist"),
+        (("--journal", "j"), "use either PATH or --finish JOB_ID"),
+        (("a.wav", "--journal", "folder"), "must be a file or a path that does not exist yet"),
         (("", "--journal", "j"), "recordings must be paths"),
-        (("--finish", "x", "--journal", "j"), "--finish is for one job"),
-        (("a.wav", "--timeout", "0"), "a duration looks like 90, 90s, 10m, 2h or 1d"),
-        (("folder/a.wav", "a.wav", "--dry-run"), "there are several 'a.wav'"),
+        (("--finish", "x", "--journal", "j"), "--finish cannot be combined"),
+        (("a.wav", "--timeout", "0"), "a duration must look like 90, 90s, 10m, 2h or 1d"),
+        (("folder/a.wav", "a.wav", "--dry-run"), "two recordings are named 'a.wav'"),
     ],
 )
 def test_wrong_use(arguments: tuple[str, ...], message: str, sandbox: Sandbox, tmp_path: Path) -> None:

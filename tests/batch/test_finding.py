@@ -74,18 +74,18 @@ def test_json_lines_manifest_keeps_its_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"file\na.wav\n", "line 2: no path"),
-        ("a.csv", b"path\n\xff.wav\n", "cannot be read"),
-        ("a.csv", b'path\n"a.wav\n', "cannot be read"),
-        ("a.jsonl", b'{"path": "a.wav"}\n[]\n', "line 2: no path"),
-        ("a.jsonl", b"{\n", "line 1: no path"),
-        ("a.jsonl", b'{"path": ""}\n', "line 1: no path"),
+        ("a.csv", b"file\na.wav\n", "line 2: no valid path"),
+        ("a.csv", b"path\n\xff.wav\n", "cannot read the manifest"),
+        ("a.csv", b'path\n"a.wav\n', "cannot read the manifest"),
+        ("a.jsonl", b'{"path": "a.wav"}\n[]\n', "line 2: no valid path"),
+        ("a.jsonl", b"{\n", "line 1: no valid path"),
+        ("a.jsonl", b'{"path": ""}\n', "line 1: no valid path"),
         ("a.jsonl", b'{"path": "a.wav", "language": 3}\n', "line 1: language must be"),
         ("a.csv", b"path\n", "no recording in"),
         ("a.jsonl", b'{"path": "\\ud800.wav"}\n', "line 1: "),
-        ("a.jsonl", b'{"path": "a\\u0000.wav"}\n', "line 1: no path"),
+        ("a.jsonl", b'{"path": "a\\u0000.wav"}\n', "line 1: no valid path"),
         ("a.csv", "path,app_user_id\na.wav,用户\n".encode(), "line 2: app_user_id must be"),
-        ("a.jsonl", b"[" * 100_000 + b"\n", "line 1: no path"),
+        ("a.jsonl", b"[" * 100_000 + b"\n", "line 1: no valid path"),
     ],
 )
 def test_malformed_manifest_names_the_line(name: str, content: bytes, message: str, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ class TestPlan:
     def test_two_files_of_the_same_name_are_an_error(self, journal: Journal) -> None:
         """Two folders as arguments, say: one would be taken for a new take of the other."""
         with pytest.raises(
-            ConfigurationError, match=r"would both be 'ann.wav' in the journal: give the folder above them"
+            ConfigurationError, match=r"would both be named 'ann.wav': pass a folder that contains both"
         ):
             planned(journal, ANN, attrs.evolve(ANN, file="/other/ann.wav"))
 
@@ -152,7 +152,7 @@ class TestFile:
             [sys.executable, "-c", program, path, *SERVICE], capture_output=True, text=True, check=False, timeout=60
         )
 
-        assert "is in use: wait until that batch has ended" in ended.stderr
+        assert "is in use by another batch: wait until it ends" in ended.stderr
 
     @pytest.mark.parametrize("through_a_link", [False, True])
     def test_refusal_in_this_process_keeps_the_lock(self, through_a_link: bool, journal: Journal, path: Path) -> None:
@@ -174,9 +174,9 @@ class TestFile:
         [
             (
                 ("https://metastudio.example.org", "p"),
-                "is of project p at https://metastudio.example.com, and this is p at",
+                "belongs to project p at https://metastudio.example.com, but the client uses project p at",
             ),
-            (("https://metastudio.example.com", "q"), "is of project p at .*, and this is q"),
+            (("https://metastudio.example.com", "q"), "belongs to project p at .*, but the client uses project q"),
         ],
     )
     def test_another_service_or_project(self, service: tuple[str, str], message: str, path: Path) -> None:
@@ -190,7 +190,7 @@ class TestFile:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA user_version = 2")
 
-        with pytest.raises(JournalError, match="has version 2, and this release reads 1"):
+        with pytest.raises(JournalError, match="has version 2, but this release reads 1"):
             Journal(path, *SERVICE)
 
     def test_another_kind_of_file(self, path: Path) -> None:

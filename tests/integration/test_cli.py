@@ -201,8 +201,8 @@ def test_sign_shows_where_refusal_differs(sandbox: Sandbox) -> None:
     difference = first_line(f"verify aksk signature fail, canonicalRequest:{theirs}")
     assert difference.startswith("# the gateway has '/v1/")
     assert "other-jobs" in difference
-    assert first_line(same) == "# the canonical request is the same: look at the key pair"
-    assert first_line("no") == "# the refusal quotes no canonical request (canonicalRequest:...)"
+    assert first_line(same) == "# the canonical requests are identical: check the key pair"
+    assert first_line("no") == "# the error message contains no canonical request (canonicalRequest:...)"
 
 
 def sandbox_canonical_request(output: str) -> str:
@@ -308,7 +308,7 @@ def test_wait_prints_a_json_line_for_each_change(sandbox: Sandbox) -> None:
 def test_wait_shows_people_a_table(sandbox: Sandbox) -> None:
     shown = run_on_a_terminal("wait", sandbox.add_job("SUCCEED"), env=sandbox.environment | TERMINAL)
 
-    for each in ("SUCCEED", "1 of 1 finished (1 SUCCEED)", "at most 10 requests a second", "s left"):
+    for each in ("SUCCEED", "1 of 1 finished (1 SUCCEED)", "at most 10 requests per second", "s left"):
         assert each in shown
 
 
@@ -334,7 +334,7 @@ def test_the_table_is_on_the_terminal_and_errors_where_they_are_sent(sandbox: Sa
     with (tmp_path / "errors").open("wb") as errors:
         shown = run_on_a_terminal("wait", "nosuch", env=sandbox.environment | TERMINAL, code=1, errors=errors)
 
-    assert "0 of 1 finished, 1 got an error (no answer yet)" in shown
+    assert "0 of 1 finished, 1 got an error (no response yet)" in shown
     assert (tmp_path / "errors").read_text().startswith("metastudio: nosuch: 400 MSS.00000003")
 
 
@@ -409,7 +409,7 @@ def test_wait_says_how_it_ended(sandbox: Sandbox, states: list[str | None], code
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--timeout", "0"], "a duration looks like 90, 90s, 10m, 2h or 1d"),
+        (["--timeout", "0"], "a duration must look like 90, 90s, 10m, 2h or 1d"),
         (["--rate", "0"], "rate must be"),
         (["a/b"], "JOB_ID must be"),
     ],
@@ -438,5 +438,5 @@ def test_wait_says_what_is_unfinished_when_interrupted(sandbox: Sandbox) -> None
     assert set(seen) == {done, running}
     assert (waiting.returncode, errors) == (
         130,
-        f"metastudio: interrupted; unfinished: {running}. To go on, run the same command again\n",
+        f"metastudio: interrupted; unfinished: {running}. To continue, run the same command again\n",
     )

@@ -22,7 +22,7 @@ from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
 
 WAV = recordings.wav(seconds=12)
 CREATED = re.compile(r"^metastudio: Short job (\S+) was created$", re.MULTILINE)
-GO_ON = re.compile(r"^To go on, with the same options: metastudio (assess --finish \S+)$", re.MULTILINE)
+GO_ON = re.compile(r"^To continue, run with the same options: metastudio (assess --finish \S+)$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_job_that_failed_exits_with_3(sandbox: Sandbox, tmp_path: Path) -> None:
 
     assert (result.returncode, states(result.stdout)[-1]) == (3, "FAILED")
     assert "ended in FAILED (MSS.20020012" in result.stderr
-    assert "To go on" not in result.stderr
+    assert "To continue" not in result.stderr
     assert "job_failed_reason" in shown, "people get the table of a failed job as well"
 
 
@@ -222,7 +222,7 @@ def test_assessment_whose_upload_was_refused_exits_with_1_and_starts_again(sandb
 
     assert result.returncode == 1
     job_id = only(CREATED.findall(result.stderr))
-    assert f"Short job {job_id} has no recording. To assess it anew: metastudio assess FILE\n" in result.stderr
+    assert f"Short job {job_id} has no recording. To start again: metastudio assess FILE\n" in result.stderr
     assert not GO_ON.search(result.stderr)
 
 

@@ -70,7 +70,7 @@ def test_all_is_well(iam: IdentityServer, sandbox: Sandbox) -> None:
     found = {each["name"]: each["found"] for each in checks}
     assert found["caller"].startswith(f"account {ACCOUNT_ID}, ")
     assert found["project"] == f"{sandbox.project_id} (looked up)"
-    assert found["permission"] == "the service takes recordings of 10 to 600 s"
+    assert found["permission"] == "the service accepts recordings of 10 to 600 s"
     signed = [each.target for each in list(sandbox.exchanges)[before:] if each.canonical_request]
     assert len(signed) == 1
     assert {each.method for each in list(sandbox.exchanges)[before:]} == {"GET"}
@@ -83,7 +83,7 @@ def test_what_was_found_and_what_was_passed_over(monkeypatch: pytest.MonkeyPatch
     assert said[0].startswith("HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK: key SAND…")
     assert said[1:] == [
         "METASTUDIO_AUTH_TOKEN: not set",
-        "HW_ACCESS_KEY and HW_SECRET_KEY: key ABCD…ST, passed over",
+        "HW_ACCESS_KEY and HW_SECRET_KEY: key ABCD…ST, not used",
         f"{tmp_path}/.huaweicloud/credentials: no such file",
     ]
 
@@ -100,8 +100,13 @@ def test_no_key_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LTAI5tABCDEFGHIJKLMNOPQR", "s", "key", "LTAI…QR looks like a key of Alibaba Cloud"),
         ("AKIAABCDEFGHIJKLMNOP", "s", "key", "AKIA…OP looks like a key of AWS"),
         ("AKIDABCDEFGHIJKLMNOP", "s", "key", "AKID…OP looks like a key of Tencent Cloud"),
-        ('"ABCDEFGHIJKLMNOPQRST"', "s", "key", "it begins or ends with a quote"),
-        ("ABCDEFGHIJKLMNOPQRST", "'the-secret-with-quotes'", "key", "it begins or ends with a quote"),
+        ('"ABCDEFGHIJKLMNOPQRST"', "s", "key", "the access key or the secret key begins or ends with a quote"),
+        (
+            "ABCDEFGHIJKLMNOPQRST",
+            "'the-secret-with-quotes'",
+            "key",
+            "the access key or the secret key begins or ends with a quote",
+        ),
         ("ABCDEFGHIJKLMNOPQRST", " the-secret-with-blanks", "credentials", "the SK must be printable ASCII"),
         ("“ABCDEFGHIJKLMNOPQRST”", "s", "credentials", "the AK must be printable ASCII"),
     ],
@@ -141,7 +146,7 @@ def test_permission_that_is_missing(monkeypatch: pytest.MonkeyPatch, server: Raw
     server.answer(b'{"error_code": "APIGW.0302", "error_msg": "not authorized"}', "403 Forbidden")
     checks = doctor(code=2)
     assert last(checks)[0] == "permission"
-    assert checks[-1]["advice"] == "give the IAM user a permission for MetaStudio in this project"
+    assert checks[-1]["advice"] == "grant the IAM user a permission for MetaStudio in this project"
 
 
 @pytest.mark.parametrize(("off", "verdict"), [(-3600, "note"), (3600, "note"), (60, "ok")])
@@ -201,7 +206,7 @@ def test_keys_of_an_ecs(monkeypatch: pytest.MonkeyPatch, iam: IdentityServer) ->
 
 
 def test_token(monkeypatch: pytest.MonkeyPatch, server: RawServer) -> None:
-    """STS is not asked; the call that reads shows whether the token is good."""
+    """STS is not queried; the read-only request shows whether the token is good."""
     for name in ("AK", "SK"):
         monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}")
     monkeypatch.setenv("METASTUDIO_AUTH_TOKEN", "a-token-of-some-length")
@@ -210,7 +215,7 @@ def test_token(monkeypatch: pytest.MonkeyPatch, server: RawServer) -> None:
     server.answer(b"{}", "404 Not Found")
     server.answer(b"{}")
     checks = {each["name"]: each for each in doctor()}
-    assert checks["caller"]["found"] == "a token: STS is not asked"
+    assert checks["caller"]["found"] == "skipped: STS needs a key pair"
     assert checks["project"]["found"] == "p (given)"
 
 

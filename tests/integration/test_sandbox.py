@@ -219,7 +219,7 @@ def test_every_fault_may_come_by_chance(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("fault", [faults.throttled, faults.clock_off, None])
 def test_what_is_no_fault_is_refused_at_once(sandbox: Sandbox, fault: Any) -> None:
     name = "None" if fault is None else fault.__name__
-    message = rf"not a fault: {name}; if it makes one, write {name}\(\.\.\.\)"
+    message = rf"{name} is not a fault: if it returns one, write {name}\(\.\.\.\)"
     with pytest.raises(TypeError, match=message):
         sandbox.inject(fault)
     with pytest.raises(TypeError, match=message):
@@ -305,7 +305,7 @@ def test_start_says_that_server_failed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_start_twice_is_an_error() -> None:
-    with Sandbox() as sandbox, pytest.raises(RuntimeError, match="running already"):
+    with Sandbox() as sandbox, pytest.raises(RuntimeError, match="already running"):
         sandbox.start()
 
 

@@ -337,7 +337,7 @@ def test_the_storage_can_err(journey: Journey) -> None:
     assert [error(put(url))[:2] for _ in range(3)] == [(503, "SlowDown")] * 2 + [(403, "AccessDenied")]
     assert journey.sandbox.jobs[job_id]["state"] == "CREATING", "nothing was stored"
     assert put(url).status_code == 200
-    with pytest.raises(TypeError, match="not a fault: upload_slow"):
+    with pytest.raises(TypeError, match="upload_slow is not a fault"):
         journey.sandbox.inject_upload(faults.upload_slow)  # type: ignore[arg-type]  # that is what it says
 
 

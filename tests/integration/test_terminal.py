@@ -212,7 +212,7 @@ def test_wait_shows_how_far_it_is_and_what_is_unfinished(sandbox: Sandbox, start
         waiting.child.kill(signal.SIGTERM)
 
     more = f" and {count - 10} more" if count > 10 else ""
-    said = f"; unfinished: {' '.join(jobs[:10])}{more}. To go on, run the same command again\r\n"
+    said = f"; unfinished: {' '.join(jobs[:10])}{more}. To continue, run the same command again\r\n"
     assert said in waiting.ended(code).raw.decode()
     assert not waiting.screen.cursor.hidden
 
@@ -272,7 +272,7 @@ def test_quiet_wait_shows_results_and_errors_only(sandbox: Sandbox, start: Start
     assert re.search(rf"^  {done}   SUCCEED ", waited.text, re.MULTILINE)
     assert re.search(rf"^metastudio: .*{failed} ended in FAILED .*the reason", waited.text, re.MULTILINE)
     assert only_colours(waited.raw.decode())
-    assert not re.search("finished|requests a second", waited.text)
+    assert not re.search("finished|requests per second", waited.text)
 
 
 def test_quiet_assess_shows_the_verdict_only(start: Start, tmp_path: Path) -> None:

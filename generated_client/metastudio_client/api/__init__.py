@@ -1,2 +1,2 @@
-# Generated from openapi.yaml by ./generate.sh. Never edit it: the next run takes every edit away.
+# Generated from openapi.yaml by ./generate.sh. Do not edit: the next run overwrites every change.
 """Contains methods for accessing the API"""

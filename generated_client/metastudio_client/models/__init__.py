@@ -1,4 +1,4 @@
-# Generated from openapi.yaml by ./generate.sh. Never edit it: the next run takes every edit away.
+# Generated from openapi.yaml by ./generate.sh. Do not edit: the next run overwrites every change.
 """Contains all the data models used in inputs/outputs"""
 
 from .assess_property import AssessProperty

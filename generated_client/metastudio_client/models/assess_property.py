@@ -1,4 +1,4 @@
-# Generated from openapi.yaml by ./generate.sh. Never edit it: the next run takes every edit away.
+# Generated from openapi.yaml by ./generate.sh. Do not edit: the next run overwrites every change.
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -23,34 +23,40 @@ def assess(
         typer.Argument(
             metavar="PATH",
             autocompletion=files,
-            help="A recording: a WAV, or a zip with the recording in it. With --journal: recordings, folders, globs, "
-            "and manifests (.csv, .jsonl).",
+            help="A recording: a WAV, or a zip that contains one. With --journal: any number of recordings, folders, "
+            "globs and manifests (.csv, .jsonl).",
         ),
     ] = None,
     language: Language = "CN",
     finish: Annotated[
-        str | None, typer.Option(metavar="JOB_ID", help="Go on with a job whose recording was uploaded, without PATH.")
+        str | None, typer.Option(metavar="JOB_ID", help="Continue a job whose recording was uploaded, instead of PATH.")
     ] = None,
     journal: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Assess many; the same command goes on after an interruption.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Assess many recordings; FILE records each step, so that the same command can resume.",
+        ),
     ] = None,
-    uploads: Annotated[int, typer.Option(min=1, help="Uploads at the same time, with --journal.")] = 4,
+    uploads: Annotated[int, typer.Option(min=1, help="Number of parallel uploads, with --journal.")] = 4,
     shard: Shard = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the recordings; send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the recordings without sending a request.")] = False,
 ) -> None:
-    """Assess a recording: check it, create a job, upload, commit, wait, and show the verdict. With --journal: many.
+    """Assess a recording and show the verdict; with --journal, assess many.
 
-    PATH may be - for a list on standard input, or @FILE for one in a file. The job ID is printed on stderr as soon as
-    there is a job. --timeout is for the wait after the upload: 10 minutes if none is given, an hour with --journal.
+    The steps are: check the recording, create a job, upload, commit, wait.
+    The job ID is printed on stderr as soon as the job exists.
 
-    Exit codes: 2 if a recording cannot be used, 3 if a job
-    failed, 4 if the time ran out, 130 if interrupted.
+    PATH can be - for a list on standard input, or @FILE for a list in a file.
+    --timeout limits the wait after the commit; default: 10 minutes, or 1 hour with --journal.
+
+    Exit codes: 2 unusable recording, 3 failed job, 4 timeout, 130 interrupted.
     """
     several, programs = expanded(paths or []), shared.is_for_programs
     if (not several) == (finish is None):
-        raise typer.BadParameter("give PATH, or --finish JOB_ID")
+        raise typer.BadParameter("use either PATH or --finish JOB_ID")
     if finish is not None and (journal is not None or shard is not None or dry_run):
-        raise typer.BadParameter("--finish is for one job: without --journal, --shard and --dry-run")
+        raise typer.BadParameter("--finish cannot be combined with --journal, --shard or --dry-run")
     number, of = sharding(shard)
     recordings = part_of(find(several), number, of)
     if dry_run:
@@ -61,7 +67,7 @@ def assess(
         wanted = {"language": language, "uploads": uploads, "timeout": shared.timeout or 3600.0}
         batching.assess(recordings, journal, programs, wanted, quota_share=1 / of, **shared.client)
     elif of > 1 or len(several) > 1 or any(map(os.path.isdir, several)):
-        raise typer.BadParameter("several recordings need --journal FILE, where each step is written down")
+        raise typer.BadParameter("several recordings need --journal FILE, which records each step")
     else:
         with shared.connected() as studio:
             _assess_one(studio, several, finish, language, shared.timeout or 600.0, programs)

@@ -4,7 +4,7 @@ from metastudio_cli.options import JobId, Shared
 
 
 def commit(job_id: JobId, shared: Shared) -> None:
-    """Start a job whose recording was uploaded."""
+    """Commit a short job after its recording was uploaded, so that it starts."""
     with shared.connected() as studio:
         studio.short_jobs.commit(job_id)
     if shared.is_for_programs:

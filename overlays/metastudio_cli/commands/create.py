@@ -11,11 +11,12 @@ from metastudio_cli.options import Language, Shared
 def create(
     shared: Shared,
     language: Language = "CN",
-    show_url: Annotated[bool, typer.Option("--show-url", help="Show the upload URL on a terminal, too.")] = False,
+    show_url: Annotated[bool, typer.Option("--show-url", help="Show the upload URL on a terminal.")] = False,
 ) -> None:
-    """Create a short job; print its ID, and the URL that its recording is to be uploaded to.
+    """Create a short job and print its ID and its upload URL.
 
-    The URL is a secret: who has it can upload. A terminal shows *** unless --show-url is given; JSON has it in full.
+    The URL is a secret: anyone who has it can upload.
+    A terminal shows *** unless --show-url is set; JSON and CSV contain the URL.
     """
     with shared.connected() as studio:
         created = studio.short_jobs.create(language=language)

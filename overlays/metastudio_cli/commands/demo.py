@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 SNIPPET: Final = """\
 from metastudio import MetaStudio, metrics
-with MetaStudio() as studio:  # keys, project and region come from the environment
+with MetaStudio() as studio:  # credentials and region come from the environment
     job = studio.short_jobs.assess("recording.wav", timeout=600)
 for name, metric in metrics(job).items():
     print(name, metric.actual, metric.suggestion_en)"""
 
 
 def demo() -> None:
-    """Assess a recording of 20 s against the sandbox, and show the verdict and what went over the wire."""
+    """Assess a 20 s recording against the sandbox and show the verdict and the requests."""
     with sandbox_class()() as service, output.exit_codes():
         _assess_against(service)
         output.out.print("\nThe five lines of Python that do the same:\n", style="bold")
@@ -44,7 +44,7 @@ def _assess_against(service: "Sandbox") -> None:
         recording = Path(folder) / "recording.wav"
         recording.write_bytes(recordings.wav(seconds=20))
         output.out.print(
-            f"Assessing {recording.name} (20 s) with a sandbox of the service at {service.url}\n", soft_wrap=True
+            f"Assessing {recording.name} (20 s) against a sandbox of the service at {service.url}\n", soft_wrap=True
         )
         shown.verdict(
             studio.short_jobs.assess(recording, timeout=60, on_update=shown.update, on_progress=shown.progress)

@@ -6,7 +6,7 @@ import attrs
 import typer
 from rich.text import Text
 
-from metastudio_cli.check import Asked, Check
+from metastudio_cli.check import Check, Settings
 from metastudio_cli.checks import checks
 from metastudio_cli.options import Shared
 
@@ -14,14 +14,16 @@ _STYLES: Final = {"ok": "green", "note": "yellow", "wrong": "bold red"}
 
 
 def doctor(shared: Shared) -> None:
-    """Check everything that a call needs, from the keys to the permission, and say what to do. It only reads.
+    """Check the configuration, from the key pair to the permission, and suggest fixes.
 
-    It stops at the first check that fails, since failed authentications lock a key. Exit codes: 0 all is well, 2 not.
+    The checks are read-only. They stop at the first failure, since failed authentications lock a key.
+
+    Exit codes: 0 no problem found, 2 a check failed.
     """
     failed = False
-    asked = Asked(shared.region, shared.endpoint, shared.project_id, shared.credentials)
+    settings = Settings(shared.region, shared.endpoint, shared.project_id, shared.credentials)
     with shared.results() as results:
-        for check in checks(asked):
+        for check in checks(settings):
             failed = failed or check.verdict == "wrong"
             results.add(attrs.asdict(check), _shown(check))
     raise typer.Exit(2 if failed else 0)

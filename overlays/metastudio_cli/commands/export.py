@@ -10,14 +10,16 @@ from metastudio_cli import output, results
 
 
 def export(
-    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="What `metastudio assess --journal` wrote.")],
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, the default.")] = False,
-    as_json_lines: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
-    bom: Annotated[bool, typer.Option("--bom", help="Begin with a byte order mark, for Excel.")] = False,
+    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="A file written by `assess --journal`.")],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV (default).")] = False,
+    as_json_lines: Annotated[bool, typer.Option("--jsonl", help="Write JSON, one object per line.")] = False,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="For Excel: begin with a byte order mark, and escape formulas in CSV.")
+    ] = False,
 ) -> None:
-    """Write a row for each recording of a journal to standard output: its verdict, metric by metric."""
+    """Export a journal to standard output: a row for each recording, with every metric."""
     if as_csv and as_json_lines:
-        raise typer.BadParameter("give --csv or --jsonl, not both")
+        raise typer.BadParameter("use either --csv or --jsonl, not both")
     with output.exit_codes(), results.utf8(bom) as stdout:
         if as_json_lines:
             batch_export.write_json_lines(journal, stdout)

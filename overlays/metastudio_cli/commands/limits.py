@@ -7,7 +7,7 @@ from metastudio_cli.options import Shared
 
 
 def limits(shared: Shared) -> None:
-    """Show how long a recording must and may be, in seconds."""
+    """Show the minimum and maximum length of a recording, in seconds."""
     with shared.connected() as studio:
         found = attrs.asdict(studio.short_jobs.limits())
     with shared.results() as results:

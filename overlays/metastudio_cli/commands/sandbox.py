@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 picks a free one.")] = 0,
 ) -> None:
-    """Serve a sandbox of the service on this machine until interrupted, and print the environment to export."""
+    """Serve a sandbox of the service on this machine and print the environment variables to export.
+
+    It runs until it is interrupted (Ctrl-C).
+    """
     kind = sandbox_class()
     try:
         started = kind(port=port).start()
@@ -34,9 +37,9 @@ def sandbox(
 
 
 def sandbox_class() -> "type[Sandbox]":
-    """Return the sandbox; without its extra, end the command and say what to install."""
+    """Return the sandbox class; if its extra is missing, print how to install it and exit."""
     try:
-        from metastudio_sandbox import Sandbox  # noqa: PLC0415  # what it needs may not be installed
+        from metastudio_sandbox import Sandbox  # noqa: PLC0415  # its dependencies may not be installed
     except ModuleNotFoundError as error:
         output.say(f"metastudio: {error}", "red")
         raise typer.Exit(2) from None

@@ -14,14 +14,14 @@ from metastudio_cli.options import Shared
 
 def upload(
     url: Annotated[
-        str, typer.Argument(metavar="URL", help="The URL that `create` printed; - reads it from standard input.")
+        str, typer.Argument(metavar="URL", help="The upload URL from `create`; - reads it from standard input.")
     ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip with the recording in it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip that contains the recording.")],
     shared: Shared,
 ) -> None:
-    """Upload a file as it is to the URL of a job that was created.
+    """Upload a file, unchanged, to the URL of a short job.
 
-    The URL is a secret. As an argument it is kept in the shell's history; with - it is read from standard input.
+    The URL is a secret: use - to keep it out of the shell's history.
     """
     url = Secret(sys.stdin.readline().strip() if url == "-" else url)
     with shared.connected() as studio, UploadBar(output.screen()) as bar:

@@ -9,22 +9,23 @@ from metastudio_cli import output, process, waiting
 from metastudio_cli.arguments import expanded
 from metastudio_cli.options import JobIds, Shared, States
 
-_NAMED: Final = 10  # unfinished jobs that are listed; the others are only counted
+_NAMED: Final = 10  # how many unfinished jobs are listed; the rest is only counted
 
 
 def wait(
     job_ids: JobIds,
     shared: Shared,
-    rate: Annotated[float, typer.Option(help="Requests a second, for all of them together.")] = 10.0,
+    rate: Annotated[float, typer.Option(help="Requests per second, for all jobs together.")] = 10.0,
     success: States = None,
     failure: States = None,
 ) -> None:
-    """Wait until short jobs are finished: a live table, or a JSON line for each change and each error.
+    """Wait until short jobs have ended, and show each change.
 
-    --success and --failure name the states in which a job has ended, instead of the usual ones.
-    The time for all of them, --timeout, is 10 minutes if none is given.
+    A terminal shows a live table; programs get a JSON line for each change and each error.
+    --success and --failure replace the default states in which a job has succeeded or failed; both can be repeated.
+    --timeout limits the wait for all jobs together; default: 10 minutes.
 
-    Exit codes: 3 if a job failed, 4 if the time ran out, 130 if interrupted.
+    Exit codes: 3 failed job, 4 timeout, 130 interrupted.
     """
     ids = list(dict.fromkeys(expanded(job_ids)))
     progress = waiting.Progress(ids, shared.timeout or 600.0, rate)
@@ -41,4 +42,4 @@ def wait(
 def _interrupted(unfinished: list[str]) -> str:
     more = f" and {len(unfinished) - _NAMED} more" if len(unfinished) > _NAMED else ""
     named = " ".join(unfinished[:_NAMED])
-    return f"metastudio: interrupted; unfinished: {named}{more}. To go on, run the same command again"
+    return f"metastudio: interrupted; unfinished: {named}{more}. To continue, run the same command again"
