@@ -101,8 +101,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Pat
 
 
 @pytest.fixture(autouse=True)
-def _at_the_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing leaves this machine; what would, goes to the sandbox."""
+def _at_the_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Requests go to the sandbox, and files to a temporary folder."""
+    monkeypatch.chdir(tmp_path)
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
