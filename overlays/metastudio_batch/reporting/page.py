@@ -75,7 +75,7 @@ class Report:
         """Return the page.
 
         Args:
-            folder: Where the page will be written. Links to recordings below it are relative, so that both can be moved.
+            folder: Where the page will be written. Links to recordings below it are relative, so that both can move.
         """
         place = None if folder is None else Path(os.path.abspath(folder))  # noqa: PTH100  # resolve() follows links
         style, script, strings = _asset("style.css"), _asset("script.js"), matrix.Strings()
