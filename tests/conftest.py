@@ -13,15 +13,15 @@ import httpx
 import pytest
 
 from huaweicloud_auth import guards
-from leaks import pytest_runtest_makereport
 from live.hooks import pytest_addoption, pytest_terminal_summary
 from metastudio import AsyncMetaStudio, Credentials, MetaStudio, ShortJob
 from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio_sandbox import Sandbox
 from metastudio_sandbox.jobs import Jobs
-from raw_server import RawServer, raw_server
 from support.identity_server import IdentityServer, identity_server
-from virtual_time import Clock
+from support.leaks import pytest_runtest_makereport
+from support.raw_server import RawServer, raw_server
+from support.virtual_time import Clock
 
 
 class Session(Protocol):

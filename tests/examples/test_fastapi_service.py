@@ -19,8 +19,8 @@ from starlette.responses import Response
 from fastapi_service import assessments
 from fastapi_service.app import Settings, create_app
 from metastudio_sandbox import Sandbox, faults
-from raw_server import RawServer
-from virtual_time import HANGS_AFTER, Loop
+from support.raw_server import RawServer
+from support.virtual_time import HANGS_AFTER, Loop
 
 Serve: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 FINAL = ("SUCCEED", "FAILED", "REJECTED")
