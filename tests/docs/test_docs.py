@@ -33,11 +33,11 @@ from metastudio.configuration import Region
 from metastudio_batch.journal import Journal
 from metastudio_cli.app import app
 from metastudio_sandbox import Sandbox, faults, recordings
+from support.samples import REFERENCE_JOB
 from support.virtual_time import Clock, Loop
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 
 
 @attrs.frozen

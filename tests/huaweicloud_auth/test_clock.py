@@ -9,14 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import Connect
 from metastudio import AkSkAuth, AsyncMetaStudio, AuthenticationError, Credentials, MetaStudio
 from metastudio_sandbox import Sandbox
 from support.raw_server import RawServer
+from support.samples import REFERENCE_JOB, REFUSED
+from support.sessions import Connect
 
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 DATE = "Date: Tue, 05 Aug 2031 12:00:00 GMT"
-REFUSED = b'{"error_code": "APIGW.0301", "error_msg": "no"}'
 
 
 def off_by(difference: timedelta) -> Sandbox:

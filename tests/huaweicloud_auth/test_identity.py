@@ -6,13 +6,11 @@ import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import httpx
 import pytest
 
-from conftest import Connect
 from huaweicloud_auth import AkSkAuth, Credentials, CredentialsError, IamTokenAuth, assume_agency, ecs_agency
 from huaweicloud_auth.flow import Wait
 from huaweicloud_auth.guards import guard_of
@@ -22,11 +20,10 @@ from metastudio_sandbox import Sandbox
 from support.identity_server import ACCOUNT_ID, PROJECT_ID, IdentityServer
 from support.leaks import shown
 from support.raw_server import RawServer
+from support.samples import REFERENCE_JOB, TOKEN_EXPIRED, new_access_key, new_credentials
+from support.sessions import Connect
 
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
-RENEW = b'{"error_code": "APIGW.0307", "error_msg": "the token must be updated"}'
 REGION = "cn-north-4"
-numbers = count()  # each test has a key of its own: the guard of one is the process's
 
 
 def key_of(iam: IdentityServer) -> Credentials:
@@ -94,7 +91,7 @@ def test_none_or_several_projects(
 
 def test_key_that_iam_refuses(connect: Connect, regional: dict[str, Any], iam: IdentityServer) -> None:
     """Its refusals count like those of any other endpoint."""
-    wrong = Credentials(f"WRONG{next(numbers)}", "wrong-secret-key")
+    wrong = new_credentials("wrong-secret-key")
     for _ in range(6):
         with pytest.raises(CredentialsError, match=r"401 APIGW\.0301|Not sent") as caught:
             connect(**regional | {"credentials": wrong}).show("j")
@@ -162,7 +159,7 @@ def test_token_for_a_password(connect: Connect, tokens: dict[str, Any], iam: Ide
 def test_token_that_must_be_renewed(
     connect: Connect, tokens: dict[str, Any], iam: IdentityServer, server: RawServer
 ) -> None:
-    server.answer(RENEW, "401 Unauthorized")
+    server.answer(TOKEN_EXPIRED, "401 Unauthorized")
     server.answer(b'{"job_id": "j"}')
 
     assert connect(**tokens, auth=by_password()).show("j").job_id == "j"
@@ -325,7 +322,7 @@ def test_key_that_is_refused_is_fetched_once_more(
     connect: Connect, regional: dict[str, Any], iam: IdentityServer, sandbox: Sandbox
 ) -> None:
     """It ended on the way, for example. The first key is unknown to the service; its successor is good."""
-    keys = iter([Credentials(f"GONE{next(numbers)}", "SK"), sandbox.credentials])
+    keys = iter([new_credentials(), sandbox.credentials])
     later = iam.now() + timedelta(hours=1)
 
     def fetched() -> Credentials:
@@ -339,7 +336,7 @@ def test_key_that_is_refused_is_fetched_once_more(
 
 def test_new_key_of_a_good_source_is_taken_for_good(iam: IdentityServer) -> None:
     """Before any response to it, so that nothing is held up."""
-    first, second = (Credentials(f"AK{next(numbers)}", f"SK{n}", expires_at=iam.now()) for n in range(2))
+    first, second = (Credentials(new_access_key(), f"SK{n}", expires_at=iam.now()) for n in range(2))
     iam.keys |= {key.ak: str(key.sk) for key in (first, second)}
     keys = iter([first, second])
     with httpx.Client(auth=AkSkAuth(lambda: next(keys))) as client, ThreadPoolExecutor(1) as pool:
@@ -381,13 +378,13 @@ def test_response_that_cannot_be_read(server: RawServer, response: bytes) -> Non
         auth.project_id()
     assert "the-password-of-the-user" not in shown(caught.value)
     with pytest.raises(CredentialsError):
-        caller_identity(Credentials(f"ODD{next(numbers)}", "SK"), REGION, endpoint=server.url)
+        caller_identity(new_credentials(), REGION, endpoint=server.url)
 
 
 def test_refusal_that_quotes_a_security_token(server: RawServer) -> None:
     quoted = "verify aksk signature fail, canonicalRequest:GET|/v5|x-security-token:the-security-token|"
     server.answer(json.dumps({"error_code": "APIGW.0301", "error_msg": quoted}).encode(), "401 Unauthorized")
-    key = Credentials(f"QUOTED{next(numbers)}", "SK", "the-security-token")
+    key = Credentials(new_access_key(), "SK", "the-security-token")
     with pytest.raises(CredentialsError, match=r"APIGW\.0301 verify aksk signature fail$") as caught:
         caller_identity(key, REGION, endpoint=server.url)
     assert "the-security-token" not in str(caught.value)
@@ -397,13 +394,11 @@ def test_proxy_that_is_not_http(monkeypatch: pytest.MonkeyPatch) -> None:
     """A password would go to it in clear text."""
     monkeypatch.setenv("HTTPS_PROXY", "https://user:the-proxy-password@127.0.0.1:1")
     with pytest.raises(ConfigurationError, match="must start with http://"):
-        caller_identity(Credentials(f"PROXY{next(numbers)}", "SK"), REGION, endpoint="https://127.0.0.1:1")
+        caller_identity(new_credentials(), REGION, endpoint="https://127.0.0.1:1")
 
 
 def test_proxy_of_the_client_is_used(server: RawServer) -> None:
-    look_up = project_of(
-        Credentials(f"PROXY{next(numbers)}", "SK"), REGION, endpoint="https://iam.example.com", proxy=server.url
-    )
+    look_up = project_of(new_credentials(), REGION, endpoint="https://iam.example.com", proxy=server.url)
     with pytest.raises(CredentialsError):
         look_up()
     assert server.requests[0].startswith(b"CONNECT iam.example.com:443 ")
@@ -436,7 +431,7 @@ def test_token_of_another_region(iam: IdentityServer) -> None:
 def test_nothing_is_sent_with_a_refused_key_while_the_next_is_fetched() -> None:
     """However long the source takes: whoever comes meanwhile waits for the new key."""
     ends, gate = datetime.now(UTC) + timedelta(hours=1), threading.Event()
-    old, new = (Credentials(f"AK{next(numbers)}", "SK", expires_at=ends) for _ in range(2))
+    old, new = (Credentials(new_access_key(), "SK", expires_at=ends) for _ in range(2))
     keys = iter([old, new])
 
     def fetched() -> Credentials:

@@ -14,7 +14,6 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from conftest import Connect
 from huaweicloud_auth import KeyRefused, Secret, guards
 from huaweicloud_auth.guards import guard_of
 from huaweicloud_auth.key_guard import (
@@ -40,14 +39,13 @@ from metastudio import (
 from metastudio.aiohttp_transport import AiohttpTransport
 from metastudio_sandbox import Sandbox
 from support.raw_server import RawServer, raw_server
+from support.samples import REFERENCE_JOB, REFUSED, new_access_key, new_credentials
+from support.sessions import Connect
 from support.virtual_time import Clock
 
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 AT_ONCE = 32
-REFUSED = b'{"error_code": "APIGW.0301", "error_msg": "verify aksk signature fail"}'
 
 Outcomes = list[Any]
-numbers: Final = count()  # each test has a key of its own: the guard of one is the process's
 
 
 @pytest.fixture
@@ -127,7 +125,7 @@ def test_the_gateway_does_not_lock_the_key(
 
 
 def test_after_three_refusals_nothing_goes_out(connect: Connect, server: RawServer) -> None:
-    wrong = Credentials(f"LOCKED{next(numbers)}", "wrong-secret-key")
+    wrong = new_credentials("wrong-secret-key")
     options = {"endpoint": server.url, "project_id": "p", "credentials": wrong}
     for _ in range(5):
         server.answer(REFUSED, "401 Unauthorized")
@@ -456,7 +454,7 @@ def test_slow_service_does_not_shut_a_good_key() -> None:
 
 def test_access_key_with_several_secret_keys(connect: Connect, server: RawServer) -> None:
     """The gateway locks the access key; a good pair sets the count back."""
-    ak = f"LOCKED{next(numbers)}"
+    ak = new_access_key()
     options = {"endpoint": server.url, "project_id": "p", "max_retries": 0}
     for _ in range(9):
         server.answer(REFUSED, "401 Unauthorized")
@@ -499,7 +497,7 @@ def test_cancelled_calls_are_counted(
 
     async def main() -> list[str]:
         said = []
-        key = Credentials(f"LOCKED{next(numbers)}", "SK")
+        key = new_credentials()
         options: dict[str, Any] = {"endpoint": server.url, "project_id": "p", "credentials": key, "max_retries": 0}
         async with AsyncMetaStudio(**options, transport=transport()) as studio:
             for _ in range(8):
@@ -570,7 +568,7 @@ def test_burst_with_a_good_key_gets_through(
 
 def test_connections_that_are_refused_are_not_counted(connect: Connect, server: RawServer) -> None:
     """Nothing was sent, so nothing can have been refused."""
-    key = Credentials(f"LOCKED{next(numbers)}", "SK")
+    key = new_credentials()
     session = connect(endpoint="http://127.0.0.1:1", project_id="p", credentials=key, max_retries=0)
     for _ in range(LAST_REFUSAL + 1):
         with pytest.raises(APIConnectionError, match=r"(?i)connect"):
@@ -585,7 +583,7 @@ def test_cancelled_handshakes_are_not_counted(
     server: RawServer, transport: Callable[[], httpx.AsyncBaseTransport | None]
 ) -> None:
     """Nothing was sent, so nothing can have been refused."""
-    key = Credentials(f"LOCKED{next(numbers)}", "SK")
+    key = new_credentials()
     server.answer(b'{"job_id": "j"}')
 
     async def cancel_a_handshake(listener: socket.socket, studio: AsyncMetaStudio) -> None:
@@ -612,7 +610,7 @@ def test_cancelled_handshakes_are_not_counted(
 
 def test_all_endpoints_together(connect: Connect) -> None:
     """It is the key that is locked, not the endpoint."""
-    credentials = Credentials(f"LOCKED{next(numbers)}", "wrong")
+    credentials = new_credentials("wrong")
     with raw_server() as one, raw_server() as other:
         for server in (one, other, one, other):
             server.answer(REFUSED, "401 Unauthorized")
@@ -624,7 +622,7 @@ def test_all_endpoints_together(connect: Connect) -> None:
 
 def test_callable_with_another_token_each_time(connect: Connect, server: RawServer) -> None:
     """Each refusal seems mended, and five are the last."""
-    key, tokens = f"LOCKED{next(numbers)}", count()
+    key, tokens = new_access_key(), count()
     for _ in range(20):
         server.answer(REFUSED, "401 Unauthorized")
     session = connect(

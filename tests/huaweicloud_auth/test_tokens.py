@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from conftest import Connect
 from metastudio import AuthenticationError, ConfigurationError, TokenAuth
 from support.leaks import shown
 from support.raw_server import RawServer
-
-RENEW = b'{"error_code": "APIGW.0307", "error_msg": "the token must be updated"}'
+from support.samples import TOKEN_EXPIRED
+from support.sessions import Connect
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def renewing() -> TokenAuth:
 def test_a_callable_is_asked_once_more(
     connect: Connect, server: RawServer, token_options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.answer(RENEW, "401 Unauthorized")
+    server.answer(TOKEN_EXPIRED, "401 Unauthorized")
     server.answer(b'{"job_id": "j"}')
 
     assert connect(**token_options, auth=renewing()).show("j").job_id == "j"
@@ -42,7 +41,7 @@ def test_a_callable_is_asked_once_more(
 
 def test_and_not_twice(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:
     for _ in range(3):
-        server.answer(RENEW, "401 Unauthorized")
+        server.answer(TOKEN_EXPIRED, "401 Unauthorized")
 
     with pytest.raises(AuthenticationError, match=r"APIGW\.0307"):
         connect(**token_options, auth=renewing()).show("j")
@@ -60,7 +59,7 @@ def test_for_another_refusal_it_is_not_asked(
 
 
 def test_a_fixed_token_is_sent_once(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:
-    server.answer(RENEW, "401 Unauthorized")
+    server.answer(TOKEN_EXPIRED, "401 Unauthorized")
 
     with pytest.raises(AuthenticationError):
         connect(**token_options, auth=TokenAuth("fixed-token")).show("j")

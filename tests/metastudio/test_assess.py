@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from conftest import Connect
 from metastudio import (
     APIConnectionError,
     AssessmentInterrupted,
@@ -22,6 +21,7 @@ from metastudio import (
     metrics,
 )
 from metastudio_sandbox import Sandbox, faults, recordings
+from support.sessions import Connect
 
 WAV = recordings.wav(seconds=12)
 

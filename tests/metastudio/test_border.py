@@ -16,7 +16,6 @@ import httpcore
 import httpx
 import pytest
 
-from conftest import Connect, _Async, _Sync
 from metastudio import (
     APIConnectionError,
     APIResponseValidationError,
@@ -33,6 +32,7 @@ from metastudio import (
     RateLimitError,
 )
 from support.raw_server import RawServer
+from support.sessions import AsyncSession, Connect, SyncSession
 from support.virtual_time import Clock
 
 JOB = b'{"job_id": "j", "state": "WAITING"}'
@@ -319,7 +319,7 @@ def test_an_answer_in_drops_takes_no_longer_than_the_call_may(
 ) -> None:
     # Real time, and short: each drop comes long before the 30 seconds of `timeout`, and there is no last one.
     server.answers.append(drops(server, start))
-    session = (_Sync if client == "sync" else _Async)(**raw_options, real_time=True)
+    session = (SyncSession if client == "sync" else AsyncSession)(**raw_options, real_time=True)
 
     with closing(session), pytest.raises(APITimeoutError, match="the response was not complete at the deadline"):
         session.show("j", total_timeout=0.1)

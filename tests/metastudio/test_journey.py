@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import Connect
 from metastudio import (
     APIConnectionError,
     APIResponseValidationError,
@@ -22,6 +21,7 @@ from metastudio import (
 from metastudio.upload_target import expires
 from support.leaks import shown
 from support.raw_server import RawServer
+from support.sessions import Connect
 
 PATH = "/v1/p/voice-training-manage/user/short-jobs"
 SECRET_QUERY = "Expires=99999999999&Signature=the-signature-of-the-url"

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import pickle
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from traceback import TracebackException
 from typing import Any, Final
@@ -17,7 +16,6 @@ import pytest
 from httpcore._backends.anyio import AnyIOStream
 from httpcore._backends.sync import SyncStream
 
-from conftest import Connect
 from metastudio import (
     AkSkAuth,
     AsyncMetaStudio,
@@ -30,15 +28,14 @@ from metastudio import (
 from metastudio.aiohttp_transport import AiohttpTransport
 from support.leaks import shown
 from support.raw_server import RawServer
+from support.samples import new_access_key
+from support.sessions import Connect
 
 SECRETS = ("the-secret-access-key", "the-security-token", "the-user-token")
 
 
-numbers = count()  # each key is another one: the guard of one is the process's
-
-
 def key_pair() -> AkSkAuth:
-    return AkSkAuth(Credentials(f"LEAKS{next(numbers)}", SECRETS[0], SECRETS[1]), "p")
+    return AkSkAuth(Credentials(new_access_key(), SECRETS[0], SECRETS[1]), "p")
 
 
 def user_token() -> TokenAuth:

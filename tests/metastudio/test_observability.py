@@ -19,7 +19,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from conftest import Connect
 from metastudio import (
     APIConnectionError,
     AsyncMetaStudio,
@@ -33,10 +32,12 @@ from metastudio import (
 )
 from metastudio_sandbox import Sandbox, faults
 from support.raw_server import RawServer
+from support.samples import REFERENCE_JOB
+from support.sessions import Connect
 
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
-
-CALLS = """
+CALLS = (
+    f"JOB = {REFERENCE_JOB!r}"
+    + """
 import asyncio, logging, os, sys
 from datetime import timedelta
 from metastudio import AsyncMetaStudio, AuthenticationError, Credentials, MetaStudio, MetaStudioError
@@ -44,7 +45,6 @@ from metastudio_sandbox import Sandbox, faults
 
 if sys.argv[1:]:
     logging.basicConfig(level=sys.argv[1])
-JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 
 def fails(call):
     try:
@@ -96,6 +96,7 @@ assert (ours.level, ours.propagate) == (logging.NOTSET, True)  # the application
 assert [type(each) for each in ours.handlers] == [logging.NullHandler]
 assert len(logging.root.handlers) == len(sys.argv[1:])
 """
+)
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from conftest import Connect
 from metastudio import AsyncMetaStudio, ConfigurationError, Credentials, MetaStudio
 from metastudio.pace import MAX_INTERVAL, Pace, paces
 from metastudio_sandbox import Sandbox
+from support.sessions import Connect
 
 LARGE = "https://metastudio.cn-north-4.myhuaweicloud.com"
 

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import Connect
 from metastudio import (
     APIConnectionError,
     APIStatusError,
@@ -25,9 +24,9 @@ from metastudio.errors import status_error
 from metastudio.retries import MAX_DELAY, MAX_RETRY_AFTER, Repeat, repeat, retry_after
 from metastudio_sandbox import Sandbox, faults
 from support.raw_server import RawServer
+from support.samples import REFERENCE_JOB
+from support.sessions import Connect
 from support.virtual_time import Clock
-
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 
 # Every row of the gateway's table: the statuses and codes, and whether they may be tried again.
 NEVER = {

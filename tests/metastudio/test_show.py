@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from conftest import Connect
 from metastudio import (
     AsyncMetaStudio,
     AuthenticationError,
@@ -19,8 +18,8 @@ from metastudio import (
 )
 from metastudio_client.api.short_jobs import show_short_job
 from metastudio_sandbox import Sandbox
-
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
+from support.samples import REFERENCE_JOB
+from support.sessions import Connect
 
 
 def test_the_reference_job_comes_back_signed_and_verified(

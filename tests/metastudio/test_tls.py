@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import trustme
 
-from conftest import Connect
 from metastudio import APIConnectionError, AsyncMetaStudio, Credentials, MetaStudio
 from support.raw_server import RawServer
+from support.sessions import Connect
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from conftest import Connect
 from metastudio import (
     APIConnectionError,
     AsyncMetaStudio,
@@ -23,6 +22,7 @@ from metastudio import (
 from metastudio.polling import FAILURE_STATES, MAX_INTERVAL, SUCCESS_STATES
 from metastudio_sandbox import Sandbox, faults
 from support.raw_server import RawServer
+from support.sessions import Connect
 
 
 def test_a_finished_job_comes_back_at_once(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:

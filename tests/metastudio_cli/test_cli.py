@@ -17,9 +17,8 @@ from metastudio import ShortJob, __version__
 from metastudio_cli.waiting import SHOWN, Progress
 from metastudio_sandbox import Sandbox, faults
 from support.raw_server import RawServer
+from support.samples import REFERENCE_JOB
 from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
-
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 
 
 @pytest.mark.parametrize("arguments", [[], ["-v"], ["--help"]])

@@ -4,7 +4,6 @@ import json
 import re
 import socket
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from metastudio_cli.app import app
 from metastudio_sandbox import Sandbox
 from support.identity_server import ACCOUNT_ID, IdentityServer
 from support.raw_server import RawServer
+from support.samples import new_access_key
 from support.terminal import run_on_a_terminal
 
 REGION = "cn-north-4"
-numbers = count()  # each test has a key of its own: the guard of one is the process's
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +123,7 @@ def test_key_that_cannot_be_right(
 
 
 def test_stops_at_the_first_refusal(monkeypatch: pytest.MonkeyPatch, iam: IdentityServer, sandbox: Sandbox) -> None:
-    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", f"WRONG{next(numbers)}KEY")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", new_access_key())
     before = len(sandbox.exchanges)
     name, verdict, found = last(doctor(code=2))
     assert (name, verdict) == ("caller", "wrong")
@@ -222,7 +221,7 @@ def test_token(monkeypatch: pytest.MonkeyPatch, server: RawServer) -> None:
 def test_on_a_terminal(environment: dict[str, str], iam: IdentityServer) -> None:
     """A line for each check, and beneath it what to do."""
     iams = {f"HUAWEICLOUD_SDK_{name}_ENDPOINT": iam.url for name in ("IAM", "STS")}
-    wrong = {"HUAWEICLOUD_SDK_AK": f"WRONG{next(numbers)}KEY"}
+    wrong = {"HUAWEICLOUD_SDK_AK": new_access_key()}
     shown = run_on_a_terminal("doctor", env=environment | iams | wrong | {"NO_COLOR": "1"}, code=2)
     lines = re.sub(r"\x1b\[\d*m", "", shown).splitlines()
     assert lines[0].startswith("ok     versions     metastudio ")

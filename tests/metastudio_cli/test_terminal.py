@@ -21,6 +21,7 @@ from rich.live import Live
 from metastudio import JobState, ShortJob
 from metastudio_cli.waiting import Progress
 from metastudio_sandbox import Sandbox, faults, recordings
+from support.samples import REFERENCE_JOB
 from support.terminal import COMMAND, run
 
 pytestmark = [
@@ -28,7 +29,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning"),  # of pexpect
 ]
 
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 CHINESE, ENGLISH = "请在安静的环境中录音", "Invented: record in a quiet room."
 EVIL = "a\x1b[2J\x1b[31mb\x07c\u202ed [red]markup[/red]"
 SHOWN_EVIL = "a [2J [31mb c d [red]markup[/red]"

@@ -13,15 +13,15 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkmetastudio.v1 import MetaStudioClient, ShowShortJobRequest
 
-from conftest import Connect
 from metastudio import APIStatusError, AuthenticationError, Credentials, JobState, PermissionDeniedError
 from metastudio_sandbox import Sandbox
+from support.samples import REFERENCE_JOB
+from support.sessions import Connect
 
 # From Python 3.12 on, the official signer's clock is deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 
 REFERENCE_PROJECT = "3f0924078d1b471c884a5383d4dec9fa"
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 
 Official = Callable[..., MetaStudioClient]
 

@@ -14,8 +14,7 @@ import pytest
 from huaweicloud_auth import guards
 from metastudio import AkSkAuth, APIConnectionError, AuthenticationError, Credentials, MetaStudio
 from metastudio_sandbox import Sandbox, faults
-
-REFERENCE_JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
+from support.samples import REFERENCE_JOB
 
 
 @pytest.fixture

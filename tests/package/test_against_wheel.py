@@ -14,13 +14,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-pytestmark = pytest.mark.slow
+HANGS_AFTER = 1500  # real seconds
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * HANGS_AFTER)]
 
 ROOT = Path(__file__).parents[2]
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv*", "node_modules", "__pycache__", ".*_cache", ".hypothesis", "dist")
 PACKAGES = ("huaweicloud_auth", "metastudio", "metastudio_batch", "metastudio_cli", "metastudio_sandbox")
 #: What a wheel lacks, it lacks with either transport, and in a short run as in a long one.
-CHOSEN = "not aiohttp and not soak"
+CHOSEN = "not aiohttp and not soak and not test_quota"
 #: A plugin: every module that the tests can import must be the wheel's.
 PLUGIN = """
 from importlib import import_module
@@ -41,7 +42,7 @@ def succeed(*command: str | Path, cwd: Path, path: Path | None = None) -> None:
     if path:
         env["PYTHONPATH"] = str(path)
     result = subprocess.run(
-        list(map(str, command)), cwd=cwd, env=env, capture_output=True, text=True, timeout=200, check=False
+        list(map(str, command)), cwd=cwd, env=env, capture_output=True, text=True, timeout=HANGS_AFTER, check=False
     )
     assert result.returncode == 0, result.stdout[-10_000:] + result.stderr
 

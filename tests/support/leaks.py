@@ -6,6 +6,7 @@ caught or not: their text, their pickle, and their traceback printed with locals
 
 import pickle
 from collections.abc import Generator
+from pathlib import Path
 from traceback import TracebackException
 from typing import Any
 
@@ -15,6 +16,7 @@ from huaweicloud_auth.credentials import Secret
 from metastudio.errors import MetaStudioError
 
 SHORTEST = 8  # "SK" would be found in many a word
+_TESTS = Path(__file__).parents[1]
 _secrets: set[str] = set()
 _errors: list[MetaStudioError] = []
 
@@ -39,10 +41,14 @@ def shown(error: BaseException) -> str:
     parts = [str(error), repr(error), repr(vars(error)), repr(pickle.dumps(error))]
     trace: TracebackException | None = TracebackException.from_exception(error, capture_locals=True)
     while trace is not None:
-        parts += [repr(frame.locals) for frame in trace.stack if "/tests/" not in frame.filename]
+        parts += [repr(frame.locals) for frame in trace.stack if not _is_of_tests(frame.filename)]
         parts += trace.format_exception_only()
         trace = trace.__cause__ or trace.__context__
     return "\n".join(parts)
+
+
+def _is_of_tests(filename: str) -> bool:
+    return Path(filename).is_relative_to(_TESTS)
 
 
 @pytest.hookimpl(wrapper=True)
