@@ -33,6 +33,7 @@ from metastudio.configuration import Region
 from metastudio_batch.journal import Journal
 from metastudio_cli.app import app
 from metastudio_sandbox import Sandbox, faults, recordings
+from support import HANGS_AFTER
 from support.samples import REFERENCE_JOB
 from support.virtual_time import Clock, Loop
 
@@ -215,7 +216,7 @@ def test_a_block_of_tests_passes(block: Block, tmp_path: Path) -> None:
     environment = os.environ | {"METASTUDIO_ENDPOINT": "http://127.0.0.1:1"}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
     result = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANGS_AFTER, check=False
     )
 
     assert result.returncode == 0, result.stdout + result.stderr

@@ -17,17 +17,18 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen
 from tempfile import TemporaryDirectory
 from threading import Timer
-from time import sleep
 from typing import Any, Final
 from xml.etree import ElementTree
 from zipfile import ZipFile
 
 import attrs
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from metastudio_cli.app import app
 from metastudio_sandbox import Sandbox, recordings
+from support import HANGS_AFTER
 from support.identity_server import identity_server
 from support.terminal import screen
 
@@ -38,7 +39,7 @@ PAGE: Final = DOCS / "terminal.md"
 PICTURES: Final = ("assess", "wait", "doctor")
 COLUMNS: Final = 100
 _SERVES: Final = b"until interrupted (Ctrl-C)."
-_TOO_LONG: Final = 60.0  # seconds
+_TOO_LONG: Final = HANGS_AFTER
 _WIDE: Final = {"COLUMNS": "200", "TERM": "dumb"}
 #: The jobs that the page names, and the states that they go through as they are shown.
 JOBS: Final = {
@@ -119,7 +120,7 @@ class Terminal:
                 while chunk := os.read(ours, 65536):
                     shown += chunk
                     if shown.rstrip().endswith(_SERVES):
-                        sleep(0.5)  # so that it does
+                        respond(shown)
                         os.killpg(process.pid, signal.SIGTERM)  # SIGINT may be ignored
             timer.cancel()
             os.close(ours)
@@ -135,6 +136,13 @@ class Terminal:
         plain = "\n".join(re.sub(r"\x1b\[[\d;]*m", "", line).rstrip() for line in lines)
         ran, wanted = "\n".join([f"$ {command}", *plain.strip("\n").splitlines(), ""]), comparable(step[0])
         return step[0] if elided(comparable(ran), wanted) == wanted else elided(ran, step[0])
+
+
+def respond(shown: bytes) -> None:
+    """Get a response from the sandbox that the command has just named: it serves, and waits to be interrupted."""
+    named = re.search(rb"METASTUDIO_ENDPOINT='([^']+)'", shown)
+    assert named
+    assert httpx.get(named[1].decode(), trust_env=False, timeout=_TOO_LONG).status_code == 404
 
 
 def comparable(step: str) -> str:

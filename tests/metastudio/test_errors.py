@@ -7,9 +7,15 @@ import pytest
 
 from metastudio import (
     APIResponseValidationError,
+    APIStatusError,
     AuthenticationError,
+    BadRequestError,
+    InternalServerError,
     MetaStudio,
     MetaStudioError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
     ShortJob,
     ShortJobFailed,
     WaitTimeout,
@@ -63,6 +69,40 @@ def test_what_the_gateway_said(content: bytes, said: str) -> None:
     response = httpx.Response(418, content=content, headers={"X-Request-Id": "from-the-header"})
 
     assert str(status_error(response)) == said
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (400, b'{"error_code": "MSS.00000003", "error_msg": "m"}', BadRequestError),
+        (400, b'{"error_code": "MSS.00010008", "error_msg": "m"}', AuthenticationError),
+        (400, b'{"error_code": "MSS.00010009", "error_msg": "m"}', PermissionDeniedError),
+        (401, b'{"error_code": "APIGW.0301", "error_msg": "m"}', AuthenticationError),
+        (403, b'{"error_code": "APIGW.0302", "error_msg": "m"}', PermissionDeniedError),
+        (404, b'{"error_code": "APIGW.0101", "error_msg": "m"}', NotFoundError),
+        (429, b'{"error_code": "APIGW.0308", "error_msg": "m"}', RateLimitError),
+        (500, b"", InternalServerError),
+        (502, b"<html><h1>502</h1></html>", InternalServerError),
+        (503, b'"a string"', InternalServerError),
+        (520, b"{", InternalServerError),
+        (599, b"[]", InternalServerError),
+        (405, b"{}", APIStatusError),
+        (494, b"", APIStatusError),
+        (499, b"", APIStatusError),
+        (302, b"", APIStatusError),
+        (404, b"[" * 200_000, NotFoundError),
+        (404, b'{"error_code": 7, "error_msg": {"a": 1}}', NotFoundError),
+        (404, b"\xff\xfe\x00", NotFoundError),
+    ],
+)
+def test_class_of_error(status: int, body: bytes, expected: type[APIStatusError]) -> None:
+    error = status_error(httpx.Response(status, content=body))
+
+    assert type(error) is expected
+    assert (error.status_code, error.body) == (status, body)
+    assert str(error).startswith(str(status))
+    assert len(str(error)) < 500
+    assert str(error).isprintable()
 
 
 def test_without_a_request_id_there_is_none() -> None:

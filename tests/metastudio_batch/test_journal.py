@@ -16,6 +16,7 @@ import pytest
 from metastudio import ConfigurationError
 from metastudio_batch import Found, JournalError, Row, Stage
 from metastudio_batch.journal import Journal
+from support import HANGS_AFTER
 
 SERVICE = ("https://metastudio.example.com", "p")
 ANN = Found("ann.wav", "/recordings/ann.wav", "CN", None, {"speaker": "ann"})
@@ -149,7 +150,11 @@ class TestFile:
         program = "import sys; from metastudio_batch.journal import Journal; Journal(*sys.argv[1:])"
 
         ended = subprocess.run(
-            [sys.executable, "-c", program, path, *SERVICE], capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, "-c", program, path, *SERVICE],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=HANGS_AFTER,
         )
 
         assert "is in use by another batch: wait until it ends" in ended.stderr

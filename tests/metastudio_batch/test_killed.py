@@ -17,6 +17,7 @@ import pytest
 
 from metastudio_batch import rows
 from metastudio_sandbox import Sandbox, recordings
+from support import HANGS_AFTER
 
 BATCH = """
 import asyncio, os, resource, sys
@@ -118,7 +119,9 @@ def test_disk_that_is_full(size: int, sandbox: Sandbox, commits: Counter[str], t
     def run(limit: int) -> str:
         command = [sys.executable, "-c", FULL, str(folder), str(journal), str(limit)]
         environment = os.environ | sandbox.environment
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=HANGS_AFTER, check=False
+        )
         return ended.stderr
 
     assert "JournalError: the journal" in run(size)

@@ -17,6 +17,7 @@ from huaweicloud_auth import Secret
 from metastudio.upload_body import OnProgress
 from metastudio_batch import Batch, Failed, Outcome, Row, Stage, assess_many
 from metastudio_batch.polls import ExpectedAge
+from support import HANGS_AFTER
 from support.simulated_service import LARGE, SMALL, Service, Storage, studio_at
 from support.virtual_time import Loop
 
@@ -219,7 +220,9 @@ def test_memory_does_not_grow_with_the_number(tmp_path: Path) -> None:
     for count in (1000, 10_000):
         (tmp_path / str(count)).mkdir()
         command = [sys.executable, "-c", PEAK, str(tmp_path / str(count)), str(count)]
-        printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=280)
+        printed = subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True, timeout=HANGS_AFTER
+        )
         peaks.append(int(printed.stdout) / 1024)
 
     assert peaks[1] < 60

@@ -16,6 +16,7 @@ from rich.console import Console
 from metastudio import ShortJob, __version__
 from metastudio_cli.waiting import SHOWN, Progress
 from metastudio_sandbox import Sandbox, faults
+from support import HANGS_AFTER
 from support.raw_server import RawServer
 from support.samples import REFERENCE_JOB
 from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
@@ -149,9 +150,11 @@ def test_the_sandbox_serves_until_interrupted_and_prints_the_environment() -> No
             assert served.stdout
             lines = [served.stdout.readline() for _ in range(4)]
             script = "".join(lines) + f'"{COMMAND}" show {REFERENCE_JOB}'
-            shown = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+            shown = subprocess.run(
+                ["bash", "-c", script], capture_output=True, text=True, timeout=HANGS_AFTER, check=True
+            )
             served.send_signal(interrupt)
-            _, errors = served.communicate(timeout=60)
+            _, errors = served.communicate(timeout=HANGS_AFTER)
 
         assert json.loads(shown.stdout)["job_id"] == REFERENCE_JOB
         assert served.returncode == 0
@@ -236,7 +239,7 @@ def test_the_curl_command_sends_the_body_that_was_signed(sandbox: Sandbox, serve
 def run_curl(output: str, env: dict[str, str]) -> str:
     command = output[output.index("# the same request") :]
     return subprocess.run(
-        ["bash", "-c", command], env=os.environ | env, capture_output=True, text=True, timeout=60, check=True
+        ["bash", "-c", command], env=os.environ | env, capture_output=True, text=True, timeout=HANGS_AFTER, check=True
     ).stdout
 
 
@@ -432,7 +435,7 @@ def test_wait_says_what_is_unfinished_when_interrupted(sandbox: Sandbox) -> None
         assert waiting.stdout
         seen = [json.loads(waiting.stdout.readline())["job_id"] for _ in range(2)]
         waiting.send_signal(signal.SIGINT)
-        _, errors = waiting.communicate(timeout=60)
+        _, errors = waiting.communicate(timeout=HANGS_AFTER)
 
     assert set(seen) == {done, running}
     assert (waiting.returncode, errors) == (

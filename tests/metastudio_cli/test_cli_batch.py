@@ -16,6 +16,7 @@ from rich.console import Console
 from metastudio_batch import Stage
 from metastudio_cli.batching import Progress
 from metastudio_sandbox import Sandbox, faults, recordings
+from support import HANGS_AFTER
 from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
 
 WAV = recordings.wav(seconds=11, rate=16000)
@@ -97,7 +98,7 @@ def test_ctrl_c_says_how_to_go_on(folder: Path, sandbox: Sandbox, tmp_path: Path
         assert process.stdout
         stages = [json.loads(process.stdout.readline())["stage"] for _ in range(1 + 3 * 3)]
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=HANGS_AFTER)
 
     assert stages.count("committed") == 3
     assert process.returncode == 130
@@ -182,7 +183,7 @@ def test_wrong_use(arguments: tuple[str, ...], message: str, sandbox: Sandbox, t
     command, environment = [COMMAND, "assess", *arguments], os.environ | sandbox.environment | {"COLUMNS": "200"}
 
     ended = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANGS_AFTER, check=False
     )
 
     assert ended.returncode == 2
@@ -196,7 +197,9 @@ def test_export(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
     run("assess", str(folder), "--journal", journal, env=sandbox.environment)
 
     plain, for_excel = (
-        subprocess.run([COMMAND, "export", journal, *options], capture_output=True, check=True, timeout=60).stdout
+        subprocess.run(
+            [COMMAND, "export", journal, *options], capture_output=True, check=True, timeout=HANGS_AFTER
+        ).stdout
         for options in ([], ["--csv", "--bom"])
     )
     lines = run("export", journal, "--jsonl").stdout.splitlines()

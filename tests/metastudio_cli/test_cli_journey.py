@@ -18,6 +18,7 @@ from starlette.responses import Response
 from metastudio import AssessmentInterrupted, ConfigurationError
 from metastudio_cli.output import exit_code
 from metastudio_sandbox import Sandbox, faults, recordings
+from support import HANGS_AFTER
 from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
 
 WAV = recordings.wav(seconds=12)
@@ -76,7 +77,7 @@ def interrupted(sandbox: Sandbox, *arguments: str, after: str, seen: Callable[[]
         while not seen():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=60)
+        _, rest = process.communicate(timeout=HANGS_AFTER)
         assert process.returncode == 130, rest
     return "".join(lines) + rest
 
@@ -273,7 +274,7 @@ def test_each_step_has_a_command(sandbox: Sandbox, tmp_path: Path) -> None:
         input=job["data_uploading_url"] + "\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS_AFTER,
         check=False,
     )
     assert sandbox.jobs[job["job_id"]]["state"] == "UPLOADING"
@@ -395,7 +396,7 @@ def test_the_five_lines_of_the_demo_do_the_same(
         env=os.environ | sandbox.environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS_AFTER,
         check=True,
     )
 

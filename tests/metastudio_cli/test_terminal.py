@@ -21,6 +21,7 @@ from rich.live import Live
 from metastudio import JobState, ShortJob
 from metastudio_cli.waiting import Progress
 from metastudio_sandbox import Sandbox, faults, recordings
+from support import HANGS_AFTER
 from support.samples import REFERENCE_JOB
 from support.terminal import COMMAND, run
 
@@ -52,8 +53,8 @@ class Terminal:
         self.child.ptyproc.delayafterclose = self.child.delaybeforesend = 0
 
     def until(self, text: str) -> Self:
-        """Read until `text` is on the screen, for 20 seconds at most: a live view is drawn again and again."""
-        end = monotonic() + 20
+        """Read until `text` is on the screen; a live view is drawn again and again."""
+        end = monotonic() + HANGS_AFTER
         while text not in self.text:
             assert monotonic() < end, self.text
             self._read()
@@ -70,7 +71,7 @@ class Terminal:
         return self
 
     def _read(self) -> None:
-        chunk = self.child.read_nonblocking(65536, timeout=20)
+        chunk = self.child.read_nonblocking(65536, timeout=HANGS_AFTER)
         self.raw += chunk
         self._stream.feed(chunk)
 

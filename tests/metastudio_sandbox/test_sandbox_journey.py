@@ -6,7 +6,6 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
@@ -25,6 +24,7 @@ from huaweicloudsdkmetastudio.v1 import (
 from huaweicloud_auth import AkSkAuth
 from metastudio_sandbox import Sandbox, contract, faults, recordings
 from metastudio_sandbox.faults import UploadFault
+from support import HANGS_AFTER
 
 ZIP = {"Content-Type": "application/zip"}
 WANTED = {"job_type": "VOICE_ASSESS", "language": "CN"}
@@ -355,12 +355,10 @@ def test_a_stop_cuts_a_slow_upload(journey: Journey) -> None:
     slow.start()
     while journey.sandbox.exchanges[-1].status == 0 or journey.sandbox.exchanges[-1].method != "PUT":
         pass
-    began = monotonic()
     journey.sandbox.stop()
-    slow.join(10)
+    slow.join(HANGS_AFTER)  # the upload itself would take an hour
 
     assert errors
-    assert monotonic() - began < 5
     with pytest.raises(httpx.ConnectError):
         put(url)
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-HANGS_AFTER = 120  # real seconds: long enough for a busy machine, and within the timeout of a test
+from support import HANGS_AFTER
 
 
 class Clock:
