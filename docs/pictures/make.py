@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from test_terminal_docs import COLUMNS, JOBS, PICTURES, Terminal, served
+from docs.test_terminal_docs import COLUMNS, JOBS, PICTURES, Terminal, served
 
 _WIDEST: Final = 112  # columns; what is wider is wrapped at a hundred
 #: rich's own format names a font of another site, which a picture in a README could not load.

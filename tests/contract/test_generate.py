@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from support import HANGS_AFTER
+
 ROOT = Path(__file__).parents[2]
 CLIENT = "generated_client/metastudio_client"
 
+SLOW = pytest.mark.slow  # each run of the generator takes seconds, and `.ci/run` runs them all
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="generate.sh needs bash")
 
 
@@ -45,7 +48,7 @@ class Copy:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=60,
+            timeout=HANGS_AFTER,
             check=False,
         )
 
@@ -64,6 +67,7 @@ def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path / "a repository", tmp_path / "temporary")
 
 
+@SLOW
 def test_check_passes_on_what_is_committed(copy: Copy) -> None:
     before = copy.state()
 
@@ -96,7 +100,9 @@ def contract_edit(copy: Copy) -> str:
     return "models/job_state.py"
 
 
-@pytest.mark.parametrize("spoil", [hand_edit, stale_file, missing_file, contract_edit])
+@pytest.mark.parametrize(
+    "spoil", [contract_edit, *(pytest.param(each, marks=SLOW) for each in (hand_edit, stale_file, missing_file))]
+)
 def test_check_names_what_differs_and_changes_nothing(copy: Copy, spoil: Callable[[Copy], str]) -> None:
     name = spoil(copy)
     before = copy.state()
@@ -110,6 +116,7 @@ def test_check_names_what_differs_and_changes_nothing(copy: Copy, spoil: Callabl
     assert list(copy.temporary.iterdir()) == []
 
 
+@SLOW
 @pytest.mark.parametrize(
     "environment",
     [
@@ -131,6 +138,7 @@ def test_it_writes_what_is_committed_whatever_was_there_and_whatever_the_machine
     assert copy.files() == committed
 
 
+@SLOW
 def test_it_writes_the_client_where_there_is_none(copy: Copy) -> None:
     committed = copy.files()
     shutil.rmtree(copy.client.parent)
@@ -141,6 +149,7 @@ def test_it_writes_the_client_where_there_is_none(copy: Copy) -> None:
     assert copy.files() == committed
 
 
+@SLOW
 @pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["write", "check"])
 def test_a_warning_of_the_generator_is_a_failure_and_changes_nothing(copy: Copy, arguments: list[str]) -> None:
     text = copy.contract.read_text("utf-8")

@@ -12,7 +12,7 @@ import celery_task
 from metastudio import MetaStudio, PermissionDeniedError
 from metastudio_sandbox import Sandbox, faults
 from metastudio_sandbox.faults import Answer
-from virtual_time import Clock
+from support.virtual_time import Clock
 
 
 async def good(_: Request, answer: Answer) -> Any:

@@ -19,8 +19,9 @@ from starlette.responses import Response
 from fastapi_service import assessments
 from fastapi_service.app import Settings, create_app
 from metastudio_sandbox import Sandbox, faults
-from raw_server import RawServer
-from virtual_time import HANGS_AFTER, Loop
+from support import HANGS_AFTER
+from support.raw_server import RawServer
+from support.virtual_time import Loop
 
 Serve: TypeAlias = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 FINAL = ("SUCCEED", "FAILED", "REJECTED")

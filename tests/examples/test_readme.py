@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from metastudio_sandbox import Sandbox
+from support import HANGS_AFTER
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,9 @@ def arguments(command: str) -> list[str]:
 def test_programs_of_the_page(folder: Path) -> None:
     """The first one makes the recording of the others."""
     outputs = [
-        subprocess.run(arguments(each), cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
+        subprocess.run(
+            arguments(each), cwd=folder, check=True, capture_output=True, text=True, timeout=HANGS_AFTER
+        ).stdout
         for each in commands("python")
     ]
 
@@ -62,7 +65,7 @@ def running(command: list[str], folder: Path, ready: str) -> Iterator[tuple[re.M
     try:
         yield until(ready, process, log), log
         process.send_signal(signal.SIGTERM)
-        log += process.communicate(timeout=20)[0].splitlines()
+        log += process.communicate(timeout=HANGS_AFTER)[0].splitlines()
         assert process.returncode in {0, -signal.SIGTERM}, log
     finally:
         process.kill()

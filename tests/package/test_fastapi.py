@@ -7,9 +7,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from conftest import Connect
 from metastudio import JobState
 from metastudio_sandbox import Sandbox
+from support.sessions import Connect
 
 
 @pytest.mark.parametrize("connect", ["sync"], indirect=True)

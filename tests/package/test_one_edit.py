@@ -19,6 +19,8 @@ import attrs
 import pytest
 import yaml
 
+from support import HANGS_AFTER
+
 ROOT = Path(__file__).parents[2]
 CLIENT = "generated_client/metastudio_client"
 METASTUDIO = (sys.executable, "-c", "from metastudio_cli import main; main()")
@@ -70,7 +72,7 @@ def read(terminal: int) -> bytes:
 
 
 def succeed(*command: str, env: dict[str, str]) -> str:
-    result = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    result = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=HANGS_AFTER, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

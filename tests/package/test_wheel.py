@@ -26,6 +26,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from metastudio import __version__
+from support.samples import REFERENCE_JOB
 
 pytestmark = pytest.mark.slow
 
@@ -44,13 +45,14 @@ CORE = {"metastudio", "anyio", "attrs", "certifi", "h11", "httpcore", "httpx", "
 if sys.version_info < (3, 13):
     CORE.add("typing-extensions")
 
-QUERY = """
+QUERY = (
+    f"JOB = {REFERENCE_JOB!r}"
+    + """
 import asyncio, json
 import huaweicloud_auth, metastudio, metastudio_batch, metastudio_cli, metastudio_client, metastudio_sandbox
 from metastudio import AsyncMetaStudio, MetaStudio
 from metastudio_sandbox import Sandbox
 
-JOB = "26f06524-4f75-4b3a-a853-b649a21aaf66"
 
 async def show(**options):
     async with AsyncMetaStudio(**options) as studio:
@@ -70,6 +72,7 @@ print(json.dumps({
     "statuses": [exchange.status for exchange in sandbox.exchanges],
 }))
 """
+)
 JOURNAL = """
 from contextlib import closing
 from metastudio_batch import Found

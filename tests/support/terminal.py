@@ -8,12 +8,19 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from support import HANGS_AFTER
+
 COMMAND = str(Path(sys.executable).with_name("metastudio"))
 
 
 def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [COMMAND, *arguments], env=os.environ | (env or {}), capture_output=True, text=True, timeout=60, check=False
+        [COMMAND, *arguments],
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        timeout=HANGS_AFTER,
+        check=False,
     )
 
 
