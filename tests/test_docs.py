@@ -115,9 +115,9 @@ def other_service() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(autouse=True)
-def _at_the_sandbox(sandbox: Sandbox, recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send everything to the sandbox, so that nothing leaves this machine, and work in the folder of the recording."""
-    monkeypatch.chdir(recording.parent)
+def _at_the_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Requests go to the sandbox, and files to a temporary folder."""
+    monkeypatch.chdir(tmp_path)
     defaults = {**(Sandbox.__init__.__kwdefaults__ or {}), "duration": timedelta()}  # of those that blocks start
     monkeypatch.setattr(Sandbox.__init__, "__kwdefaults__", defaults)
     connect = socket.socket.connect

@@ -1,4 +1,4 @@
-"""Read journals, while others write to them."""
+"""Read journals, also while a batch writes to them."""
 
 import heapq
 import os
@@ -10,14 +10,14 @@ from typing import Final
 from .journal_file import check, checked, connected, explained
 from .row import COLUMNS, Row, row_of
 
-_PAGE: Final = 500  # rows at a time: a batch that writes to the journal waits for one page only
+_PAGE: Final = 500  # rows per read: a running batch waits for one page at most
 
 
 def read(journal: str | os.PathLike[str]) -> Iterator[Row]:
-    """Yield the rows of a journal by path; for one path, the oldest first.
+    """Yield the rows of a journal, sorted by path, then by age.
 
     Raises:
-        JournalError: It cannot be read, or is no journal.
+        JournalError: The file cannot be read or is not a journal.
     """
     path = os.fspath(journal)
     statement = f"SELECT {COLUMNS} FROM recordings WHERE (path, id) > (?, ?) ORDER BY path, id LIMIT {_PAGE}"  # noqa: S608  # ours
@@ -30,10 +30,10 @@ def read(journal: str | os.PathLike[str]) -> Iterator[Row]:
 
 
 def endpoint(journal: str | os.PathLike[str]) -> str:
-    """Return the endpoint of the service in which a journal's jobs are.
+    """Return the endpoint to which the jobs of a journal belong.
 
     Raises:
-        JournalError: It cannot be read, or is no journal.
+        JournalError: The file cannot be read or is not a journal.
     """
     path = os.fspath(journal)
     with explained(path), connected(checked(path)) as connection:
@@ -43,9 +43,9 @@ def endpoint(journal: str | os.PathLike[str]) -> str:
 
 
 def read_takes(journals: Sequence[str | os.PathLike[str]]) -> Iterator[list[Row]]:
-    """Yield the rows of each recording, the newest last: a later journal's rows are newer than those of an earlier one.
+    """Yield the rows of each recording, the newest last. The rows of a later journal are newer.
 
-    A recording is known by its path, its language and its app user ID.
+    A recording is identified by its path, language and app user ID.
     """
     path = attrgetter("path")
     for _, same_path in groupby(heapq.merge(*map(read, journals), key=path), path):

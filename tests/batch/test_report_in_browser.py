@@ -121,7 +121,7 @@ def test_sort(opened: Browser) -> None:
 
 
 def test_filter(opened: Browser) -> None:
-    click(opened, "#standing input[value='out-of-range']")
+    click(opened, "#category input[value='out-of-range']")
     assert len(shown(opened)) == 3
     click(opened, f"#exceeded input[value='{METRICS.index('snr')}']")
     assert shown(opened) == ["b9.wav", "b10.wav"]

@@ -93,15 +93,15 @@ FIELDS: dict[str, dict[str, tuple[str, str, tuple[int, int] | None]]] = {
     },
     "CreateShortJobRequest": {
         "job_type": ("String", "Short task type.", None),
-        "language": ("String", "The recording's language; CN by default.", None),
+        "language": ("String", "Language of the recording; CN by default.", None),
     },
     "CreatedShortJob": {
         "job_id": ("String", "Task ID.", None),
-        "data_uploading_url": ("String", "Where the recording is to be uploaded, as a zip.", None),
+        "data_uploading_url": ("String", "URL to which the recording is uploaded, as a zip.", None),
     },
     "TenantDurationCfg": {
-        "short_assess_min": ("Integer", "The shortest recording that may be assessed.", None),
-        "short_assess_max": ("Integer", "The longest recording that may be assessed.", None),
+        "short_assess_min": ("Integer", "Minimum duration of a recording to assess.", None),
+        "short_assess_max": ("Integer", "Maximum duration of a recording to assess.", None),
     },
     "ErrorResponse": {
         "error_code": ("String", "Error code.", None),

@@ -70,6 +70,15 @@ print(json.dumps({
     "statuses": [exchange.status for exchange in sandbox.exchanges],
 }))
 """
+JOURNAL = """
+from contextlib import closing
+from metastudio_batch import Found
+from metastudio_batch.journal import Journal
+
+with closing(Journal("a.journal", "https://metastudio.cn-north-4.myhuaweicloud.com", "p")) as journal:
+    journal.claim(Found("ann.wav", "ann.wav", "CN"), "hash", 1, 1)
+print("{}")
+"""
 DISTRIBUTIONS = """
 import importlib.metadata, json
 import metastudio
@@ -188,7 +197,8 @@ def test_the_wheel_has_no_caches_and_nothing_but_code_in_its_packages(built: Bui
 
     assert {path.parts[0] for path in in_packages} == PACKAGES.keys()
     others = {path.as_posix() for path in in_packages if path.suffix != ".py"}
-    assert others == {"metastudio/openapi.yaml", *(f"{package}/py.typed" for package in PACKAGES)}
+    page = {f"metastudio_batch/reporting/{name}" for name in ("page.html.jinja", "script.js", "style.css")}
+    assert others == {"metastudio/openapi.yaml", *(f"{package}/py.typed" for package in PACKAGES)} | page
 
 
 def test_the_wheel_has_the_contract_and_the_licence_as_they_are(built: Built) -> None:
@@ -300,3 +310,17 @@ def test_without_the_sandbox_the_other_commands_work(install: Install) -> None:
 
     assert result.returncode == 0, result.stderr
     assert "JOB_ID" in result.stdout
+
+
+def test_report_needs_its_extra(install: Install) -> None:
+    without, with_it = install("[cli]"), install("[cli,report]")
+
+    for environment in (without, with_it):
+        environment.python(JOURNAL)
+    refused, made = (each.metastudio("report", "a.journal", "-o", "a.html") for each in (without, with_it))
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert 'pip install "metastudio[report]"' in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert made.returncode == 0, made.stderr
+    assert "ann.wav" in (with_it.cwd / "a.html").read_text("utf-8")

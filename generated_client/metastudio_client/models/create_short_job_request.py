@@ -16,11 +16,11 @@ T = TypeVar("T", bound="CreateShortJobRequest")
 
 @_attrs_define
 class CreateShortJobRequest:
-    """What a short task is to be.
+    """The short task to create.
 
     Attributes:
         job_type (JobType | str): Short task type.
-        language (Language | str | None): The recording's language; CN by default. What it changes is not documented.
+        language (Language | str | None): Language of the recording; CN by default. Its effect is not documented.
     """
 
     job_type: JobType | str

@@ -18,8 +18,8 @@ class CreatedShortJob:
 
     Attributes:
         job_id (str | None): Task ID.
-        data_uploading_url (str | None): Where the recording is to be uploaded, as a zip. The URL is a secret: whoever
-            has it can upload. How long it lives, and whether it serves more than once, is not documented.
+        data_uploading_url (str | None): URL to which the recording is uploaded, as a zip. The URL is a secret: anyone
+            who has it can upload. How long it is valid, and whether it can be used more than once, is not documented.
     """
 
     job_id: str | None = UNSET

@@ -14,7 +14,7 @@ T = TypeVar("T", bound="ErrorResponse")
 
 @_attrs_define
 class ErrorResponse:
-    """The body of every answer that is not 200.
+    """The body of every response whose status is not 200.
 
     Attributes:
         error_code (str | None): Error code. An opaque string.

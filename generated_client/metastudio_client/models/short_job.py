@@ -23,10 +23,9 @@ class ShortJob:
     """A short task.
 
     Attributes:
-        job_type (JobType | str | None): Short task type. A type that is not in the list arrives as the string it is.
+        job_type (JobType | str | None): Short task type. A type that is not in the list is a plain string.
         job_id (str | None): Task ID.
-        state (JobState | str | None): Task status. The list grows; a state that is not in it arrives as the string it
-            is.
+        state (JobState | str | None): Task status. The list grows; a state that is not in it is a plain string.
         job_failed_code (str | None): An error code is displayed when a task fails.
         job_failed_reason (str | None): The failure cause is displayed when a task fails.
         create_time (int | None): Time when a task was created. No unit is stated; the range fits seconds since the

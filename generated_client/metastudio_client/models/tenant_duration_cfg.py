@@ -14,11 +14,11 @@ T = TypeVar("T", bound="TenantDurationCfg")
 
 @_attrs_define
 class TenantDurationCfg:
-    """How long recordings of a tenant may be, in seconds. The SDK has more fields.
+    """Minimum and maximum duration of a tenant's recordings, in seconds. The SDK has more fields.
 
     Attributes:
-        short_assess_min (int | None): The shortest recording that may be assessed.
-        short_assess_max (int | None): The longest recording that may be assessed.
+        short_assess_min (int | None): Minimum duration of a recording to assess.
+        short_assess_max (int | None): Maximum duration of a recording to assess.
     """
 
     short_assess_min: int | None = UNSET

@@ -1,4 +1,4 @@
-"""A report on journals: what it says, and its page."""
+"""Reports on journals."""
 
 from .page import Report, report
 

@@ -1,4 +1,4 @@
-"""The recordings of a report as its page has them: a row of cells each, and what a row opens to."""
+"""The rows of a report's matrix, and the details that a row opens to."""
 
 import os
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from metastudio import AssessProperty
 
-from .verdicts import Kind, Standing, Verdict
+from .verdicts import Category, Status, Verdict
 
-#: What hides in a string or turns its direction: control and format characters, half characters, private ones.
+#: Categories of invisible characters, and of those that change the direction of text.
 _HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_JOINERS: Final = "\n\u200c\u200d"  # a line break, and what some scripts and emoji need
+_JOINERS: Final = "\n\u200c\u200d"  # line breaks, and joiners that some scripts and emoji need
 _LONGEST: Final = 1000
 _LONGEST_CELL: Final = 24
 _MAX_SECONDS: Final = 2**31
@@ -23,7 +23,7 @@ _MAX_SECONDS: Final = 2**31
 class Cell(NamedTuple):
     """A metric of a recording."""
 
-    kind: Kind
+    status: Status
     actual: str
 
 
@@ -32,7 +32,7 @@ class Line(NamedTuple):
 
     path: str
     link: str
-    standing: Standing
+    category: Category
     exceeded: int
     state: str
     reason: str
@@ -40,35 +40,35 @@ class Line(NamedTuple):
 
 
 class Strings:
-    """Numbers strings, so that each is in the page once."""
+    """Numbers strings, so that the page has each of them once."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def __call__(self, value: object) -> int | None:
-        """Return the number of a string, or None where there is none."""
+        """Return the number of a string; None for an empty or missing value."""
         return None if value is None or value == "" else self._numbers.setdefault(visible(value), len(self._numbers))
 
     def all(self) -> list[str]:
-        """Return the strings in the order of their numbers."""
+        """Return all strings, ordered by number."""
         return [*self._numbers]
 
 
 def visible(value: object, longest: int = _LONGEST) -> str:
-    """Return a value as text in which every character can be seen, of at most `longest` characters."""
+    """Return a value as a string of at most `longest` characters, with invisible characters escaped."""
     text = str(value)
     text = text if len(text) <= longest else text[: longest - 1] + "…"
     return "".join(c if c in _JOINERS or category(c) not in _HIDDEN else f"\\u{ord(c):04x}" for c in text)
 
 
 def line(verdict: Verdict, folder: Path | None) -> Line:
-    """Return the line of a recording; without a verdict it has a reason instead of cells."""
+    """Return the row of a recording. Without a verdict, it has a reason instead of cells."""
     row, job = verdict.row, verdict.job
-    cells = [Cell(kind, _actual(verdict.metrics.get(name))) for name, kind in verdict.kinds.items()]
+    cells = [Cell(status, _actual(verdict.metrics.get(name))) for name, status in verdict.statuses.items()]
     return Line(
         path=visible(row.path),
         link=link(row.file, folder),
-        standing=verdict.standing,
+        category=verdict.category,
         exceeded=verdict.exceeded,
         state=visible(job.job_failed_code or row.stage.value, 40),
         reason=visible(job.job_failed_reason or row.error or "", 200),
@@ -77,7 +77,7 @@ def line(verdict: Verdict, folder: Path | None) -> Line:
 
 
 def link(file: str, folder: Path | None) -> str:
-    """Return the URL of a file: relative where it is below `folder`, so that both can be moved together."""
+    """Return the URL of a file: relative if it is below `folder`, so that both can be moved together."""
     path = PurePath(os.path.abspath(file))  # noqa: PTH100  # Path.resolve would follow links
     if folder is not None and path.is_relative_to(folder):
         return "./" + quote(os.fsencode(path.relative_to(folder).as_posix()))
@@ -85,7 +85,7 @@ def link(file: str, folder: Path | None) -> str:
 
 
 def details(verdicts: Sequence[Verdict], strings: Strings) -> dict[str, Any]:
-    """Return what the row of a recording opens to; the newest of its verdicts is the last."""
+    """Return the details of a recording. Its newest verdict comes last."""
     verdict = verdicts[-1]
     job, row, result = verdict.job, verdict.row, verdict.job.assess_result
     facts = {
@@ -101,7 +101,7 @@ def details(verdicts: Sequence[Verdict], strings: Strings) -> dict[str, Any]:
     }
     return {name: number for name, number in facts.items() if number is not None} | {
         "columns": [[strings(name), strings(value)] for name, value in row.columns.items()],
-        "metrics": [_metric(verdict.metrics.get(name), strings) for name in verdict.kinds],
+        "metrics": [_metric(verdict.metrics.get(name), strings) for name in verdict.statuses],
     }
 
 
@@ -113,7 +113,7 @@ def _metric(metric: AssessProperty | None, strings: Strings) -> list[int | None]
 
 
 def utc(seconds: float) -> str:
-    """Return a time as people read it."""
+    """Return a time as a readable string."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 

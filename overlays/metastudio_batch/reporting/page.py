@@ -1,4 +1,4 @@
-"""A report on journals: one page of HTML that loads nothing."""
+"""A report on journals: one self-contained HTML page."""
 
 import base64
 import hashlib
@@ -21,25 +21,25 @@ from metastudio_batch.reading import endpoint, read_takes
 
 from . import matrix
 from .overview import MOST_LINES, Overview
-from .verdicts import Kind, Standing, Verdict, verdict
+from .verdicts import Category, Status, Verdict, verdict
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-#: With more recordings, the page has only the worst of them: a browser would take too long.
+#: Above this number, the page has only the worst recordings: a browser would be too slow.
 MOST_RECORDINGS: Final = 5000
 _MOST_TAKES: Final = 500
 _REGION: Final = re.compile(r"https://metastudio\.([a-z0-9-]+)\.myhuaweicloud\.com")
 
 
 def report(*journals: str | os.PathLike[str], by: str | None = None, lang: str = "en") -> "Report":
-    """Return a report on one or several journals. In a notebook it shows itself.
+    """Return a report on one or more journals. A notebook displays it.
 
     Args:
-        *journals: What `assess_many` or `metastudio assess --journal` wrote. Where several have a recording, the last
-            of them has its verdict, and the others have its earlier verdicts.
-        by: The column of the manifest to group recordings by; None groups them by folder.
-        lang: The language in which the page opens, `en` or `zh`; a button of the page switches it.
+        *journals: Files that `assess_many` or `metastudio assess --journal` wrote. If several have a recording, the
+            last one has its current verdict, and the others have earlier verdicts.
+        by: The manifest column to group recordings by; None groups them by folder.
+        lang: The language in which the page opens: `en` or `zh`. A button on the page switches it.
 
     Raises:
         ConfigurationError: An argument cannot be used, or the extra `report` is not installed.
@@ -53,14 +53,14 @@ def report(*journals: str | os.PathLike[str], by: str | None = None, lang: str =
 
 
 class Report:
-    """A report that was made from journals, ready to be shown or written. Make it with `report`."""
+    """A report on journals. Create it with `report`."""
 
     def __init__(self, journals: Sequence[str | os.PathLike[str]], by: str | None, lang: str) -> None:
         self._template = _template()
         self._journals, self._by, self._lang = [checked(each) for each in journals], by, lang
         self._regions = [*dict.fromkeys(_region(endpoint(each)) for each in self._journals)]
         self._overview = Overview(by)
-        self._worst = heapq.nsmallest(MOST_RECORDINGS, self._counted(), key=lambda verdicts: verdicts[-1].badness)
+        self._worst = heapq.nsmallest(MOST_RECORDINGS, self._counted(), key=lambda takes: takes[-1].sort_key)
         if by is not None and by not in self._overview.columns:
             known = ", ".join(sorted(self._overview.columns)) or "none"
             raise ConfigurationError(printable(f"no manifest has the column {by!r} to group by; columns: {known}"))
@@ -75,7 +75,7 @@ class Report:
         """Return the page.
 
         Args:
-            folder: Where the page will be. Links to recordings below it are relative, so that both can be moved.
+            folder: Where the page will be written. Links to recordings below it are relative, so that both can move.
         """
         place = None if folder is None else Path(os.path.abspath(folder))  # noqa: PTH100  # resolve() follows links
         style, script, strings = _asset("style.css"), _asset("script.js"), matrix.Strings()
@@ -91,8 +91,8 @@ class Report:
             version=__version__,
             made=matrix.utc(datetime.now(UTC).timestamp()),
             overview=self._overview,
-            standings=Standing,
-            kinds=Kind,
+            categories=Category,
+            statuses=Status,
             metrics=METRICS,
             most_lines=MOST_LINES,
             lines=[matrix.line(verdicts[-1], place) for verdicts in self._worst],
@@ -117,7 +117,7 @@ class Report:
             raise ConfigurationError(f"the report cannot be written: {error}") from error
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame of its own: the style of a notebook and that of the page do not mix."""
+        """Return the page in an iframe, so that its styles do not mix with those of the notebook."""
         return (
             '<iframe sandbox="allow-scripts" style="width:100%;height:640px;border:0" '
             f'title="metastudio report" srcdoc="{escape(self.html())}"></iframe>'
@@ -125,7 +125,7 @@ class Report:
 
 
 def _pair(verdicts: list[Verdict]) -> tuple[Verdict, Verdict] | None:
-    """Return the last verdict of a recording and the one before it, if there are two."""
+    """Return the previous and the current verdict of a recording, if it has both."""
     assessed = [each for each in verdicts if each.job.assess_result is not None]
     return None if len(assessed) < 2 or assessed[-1] is not verdicts[-1] else (assessed[-2], assessed[-1])
 

@@ -73,12 +73,12 @@
 
   const filter = () => {
     const wanted = document.getElementById("search").value.trim().toLowerCase();
-    const standing = document.querySelector("#standing input:checked").value;
+    const category = document.querySelector("#category input:checked").value;
     const exceeded = [...document.querySelectorAll("#exceeded input:checked")].map((box) => 2 + Number(box.value));
     let shown = 0;
     for (const line of lines) {
       const { cells } = line.row;
-      const matches = (!standing || cells[1].className === standing)
+      const matches = (!category || cells[1].className === category)
         && exceeded.every((index) => ["m", "x"].includes(cells[index]?.className))
         && (!wanted || searchable(line).includes(wanted));
       line.row.hidden = !matches;

@@ -1,4 +1,4 @@
-"""The values of a metric along an axis, where its strings can be read as numbers."""
+"""The values of a metric along an axis, if its strings can be read as numbers."""
 
 import math
 import re
@@ -17,19 +17,19 @@ _WIDTH: Final = 1000
 _MOST_EXPECTED: Final = 8
 _MOST_STRINGS: Final = 10
 
-#: What was returned for a metric, and how often: expected, actual and the kind of the status.
+#: What was returned for a metric, and how often: expected, actual and the status of the status.
 Returned = Counter[tuple[str | None, str, str]]
 
 
 class Band(NamedTuple):
-    """The range that was expected; infinite on a side that is open."""
+    """The expected range; an open side is infinite."""
 
     low: float
     high: float
 
 
 class Strip(NamedTuple):
-    """The values for which the same was expected.
+    """The values that share an expected range.
 
     Attributes:
         expected: As the service returned it; None for those of several rare strings.
@@ -37,7 +37,7 @@ class Strip(NamedTuple):
         low: The smallest.
         middle: The median.
         high: The largest.
-        ticks: SVG path data for each kind of status, in a box of 1000 by 20.
+        ticks: SVG path data for each status, in a box of 1000 by 20.
         band: Where the expected range begins in this box, and how wide it is; None where it cannot be read.
     """
 
@@ -51,7 +51,7 @@ class Strip(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What was returned for a metric: strips, or the most frequent strings where one of them is no number."""
+    """The values of a metric: strips, or the most frequent strings if one of them is not a number."""
 
     strips: list[Strip]
     strings: list[tuple[str, int]]
@@ -59,13 +59,13 @@ class Values(NamedTuple):
 
 
 def number(text: str) -> float | None:
-    """Return the number that a string has, or None: it has none, several, or one that may be read in two ways."""
+    """Return the number in a string; None if it has none, several, or an ambiguous one."""
     found = _numbers(text)
     return found[0] if len(found) == 1 else None
 
 
 def band(text: str) -> Band | None:
-    """Return the range that a string tells: two numbers, or one beside a comparison sign; None where it tells none."""
+    """Return the range in a string: two numbers, or one with a comparison sign; else None."""
     found = _numbers(text)
     form = _NEITHER.sub("", _NUMBER.sub("#", text.replace("#", "").translate(_SIGNS)))  # `>= 3 dB` is `>#`
     if form in {"##", "#<<#", ">#<#"} and found and found[0] <= found[1]:
@@ -98,8 +98,8 @@ def _strips(returned: Returned, numbers: Mapping[str, float]) -> Iterator[Strip]
     low, high = min([*numbers.values(), *edges], default=0.0), max([*numbers.values(), *edges], default=0.0)
     for which in [*common, None]:
         points = [
-            (numbers[actual], kind)
-            for (each, actual, kind), times in returned.items()
+            (numbers[actual], status)
+            for (each, actual, status), times in returned.items()
             if (each if each in common else None) == which
             for _ in range(times)
         ]
@@ -113,9 +113,9 @@ def _strip(expected: str | None, points: list[tuple[float, str]], found: Band | 
         return round(_WIDTH * (0.02 + 0.96 * inside))
 
     places: dict[str, set[float]] = {}
-    for value, kind in points:
-        places.setdefault(kind, set()).add(place(value))
-    ticks = {kind: "".join(f"M{x} 0v8" for x in sorted(xs)) for kind, xs in places.items()}
+    for value, status in points:
+        places.setdefault(status, set()).add(place(value))
+    ticks = {status: "".join(f"M{x} 0v8" for x in sorted(xs)) for status, xs in places.items()}
     seen = [value for value, _ in points]
     where = None
     if found is not None:

@@ -1,4 +1,4 @@
-"""The verdict of one recording: how it stands, and what the status of each metric says."""
+"""The verdict of a recording: its category, and the status of each metric."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,8 +11,8 @@ from metastudio.metrics import METRICS
 from metastudio_batch.row import Row, Stage
 
 
-class Standing(StrEnum):
-    """How a recording stands, the worst first."""
+class Category(StrEnum):
+    """The category of a recording, the worst first."""
 
     FAILED = "failed"
     OUT_OF_RANGE = "out-of-range"
@@ -21,8 +21,8 @@ class Standing(StrEnum):
     PASSED = "passed"
 
 
-class Kind(StrEnum):
-    """What the status of a metric says. Which way -1 and 1 point is not documented."""
+class Status(StrEnum):
+    """The status of a metric. The direction of -1 and 1 is not documented."""
 
     MINUS = "m"
     PLUS = "x"
@@ -31,59 +31,59 @@ class Kind(StrEnum):
     PASSED = "p"
 
 
-#: The types of single values are not validated: a list is no status, and is not hashable.
-_KINDS: Final = {"-1": Kind.MINUS, "0": Kind.PASSED, "1": Kind.PLUS}
-OUT_OF_RANGE: Final = (Kind.MINUS, Kind.PLUS)
+#: By string: the types of single values are not validated, and a list is not hashable.
+_STATUSES: Final = {"-1": Status.MINUS, "0": Status.PASSED, "1": Status.PLUS}
+OUT_OF_RANGE: Final = (Status.MINUS, Status.PLUS)
 
 
 @attrs.frozen
 class Verdict:
-    """A row of a journal, read.
+    """A row of a journal, and its verdict.
 
     Attributes:
         row: The row.
-        job: The job's last response; an empty one where there is none.
+        job: The job's last response; empty if there is none.
         metrics: The metrics that the response has.
-        kinds: What the status of each metric of the contract says.
-        standing: How the recording stands.
+        statuses: The status of each metric of the contract.
+        category: The category of the recording.
     """
 
     row: Row
     job: ShortJob
     metrics: Mapping[str, AssessProperty]
-    kinds: Mapping[str, Kind]
-    standing: Standing
+    statuses: Mapping[str, Status]
+    category: Category
 
     @property
     def exceeded(self) -> int:
         """The number of metrics that are out of range."""
-        return sum(kind in OUT_OF_RANGE for kind in self.kinds.values())
+        return sum(status in OUT_OF_RANGE for status in self.statuses.values())
 
     @property
-    def badness(self) -> tuple[Any, ...]:
+    def sort_key(self) -> tuple[Any, ...]:
         """Sort key: the worst first, then by path."""
-        return [*Standing].index(self.standing), -self.exceeded, self.row.path, self.row.id
+        return [*Category].index(self.category), -self.exceeded, self.row.path, self.row.id
 
 
 def verdict(row: Row) -> Verdict:
-    """Return what a row says."""
+    """Return the verdict of a row."""
     job = ShortJob.from_dict(row.job or {})
     found = metrics(job)
-    kinds = {name: _kind(found.get(name)) for name in METRICS}
-    return Verdict(row, job, found, kinds, _standing(row.stage, {*kinds.values()}))
+    statuses = {name: _status(found.get(name)) for name in METRICS}
+    return Verdict(row, job, found, statuses, _category(row.stage, {*statuses.values()}))
 
 
-def _kind(metric: AssessProperty | None) -> Kind:
+def _status(metric: AssessProperty | None) -> Status:
     if metric is None or metric.status is None:
-        return Kind.MISSING
-    return _KINDS.get(str(metric.status), Kind.OTHER)
+        return Status.MISSING
+    return _STATUSES.get(str(metric.status), Status.OTHER)
 
 
-def _standing(stage: Stage, kinds: set[Kind]) -> Standing:
+def _category(stage: Stage, statuses: set[Status]) -> Category:
     if stage in {Stage.FAILED, Stage.UNUSABLE}:
-        return Standing.FAILED
+        return Category.FAILED
     if stage is not Stage.FINISHED:
-        return Standing.UNFINISHED
-    if kinds & {*OUT_OF_RANGE}:
-        return Standing.OUT_OF_RANGE
-    return Standing.PASSED if kinds == {Kind.PASSED} else Standing.INCOMPLETE
+        return Category.UNFINISHED
+    if statuses & {*OUT_OF_RANGE}:
+        return Category.OUT_OF_RANGE
+    return Category.PASSED if statuses == {Status.PASSED} else Category.INCOMPLETE

@@ -65,8 +65,8 @@ def sync_detailed(
 ) -> Response[Any | ErrorResponse]:
     """Committing a Short Task
 
-     Starts a short task whose recording was uploaded. What a second commit gets, and one without an
-    upload, is not documented.
+     Starts a short task whose recording was uploaded. The responses to a second commit, and to a commit
+    without an upload, are not documented.
 
     Args:
         project_id (str):
@@ -103,8 +103,8 @@ def sync(
 ) -> Any | ErrorResponse | None:
     """Committing a Short Task
 
-     Starts a short task whose recording was uploaded. What a second commit gets, and one without an
-    upload, is not documented.
+     Starts a short task whose recording was uploaded. The responses to a second commit, and to a commit
+    without an upload, are not documented.
 
     Args:
         project_id (str):
@@ -136,8 +136,8 @@ async def asyncio_detailed(
 ) -> Response[Any | ErrorResponse]:
     """Committing a Short Task
 
-     Starts a short task whose recording was uploaded. What a second commit gets, and one without an
-    upload, is not documented.
+     Starts a short task whose recording was uploaded. The responses to a second commit, and to a commit
+    without an upload, are not documented.
 
     Args:
         project_id (str):
@@ -172,8 +172,8 @@ async def asyncio(
 ) -> Any | ErrorResponse | None:
     """Committing a Short Task
 
-     Starts a short task whose recording was uploaded. What a second commit gets, and one without an
-    upload, is not documented.
+     Starts a short task whose recording was uploaded. The responses to a second commit, and to a commit
+    without an upload, are not documented.
 
     Args:
         project_id (str):

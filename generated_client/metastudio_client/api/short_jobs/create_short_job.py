@@ -75,14 +75,14 @@ def sync_detailed(
 ) -> Response[CreatedShortJob | ErrorResponse]:
     """Creating a Short Task
 
-     Creates a short task and returns where its recording is to be uploaded, packed as a zip, with
-    Content-Type application/zip. That the upload is a PUT is inferred, as is that a task which is never
-    committed does not run.
+     Creates a short task and returns the URL to which its recording is uploaded, packed as a zip, with
+    Content-Type application/zip. That the upload is a PUT is inferred, and so is that a task does not
+    run until it is committed.
 
     Args:
         project_id (str):
         x_app_user_id (str | None):
-        body (CreateShortJobRequest): What a short task is to be.
+        body (CreateShortJobRequest): The short task to create.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -114,14 +114,14 @@ def sync(
 ) -> CreatedShortJob | ErrorResponse | None:
     """Creating a Short Task
 
-     Creates a short task and returns where its recording is to be uploaded, packed as a zip, with
-    Content-Type application/zip. That the upload is a PUT is inferred, as is that a task which is never
-    committed does not run.
+     Creates a short task and returns the URL to which its recording is uploaded, packed as a zip, with
+    Content-Type application/zip. That the upload is a PUT is inferred, and so is that a task does not
+    run until it is committed.
 
     Args:
         project_id (str):
         x_app_user_id (str | None):
-        body (CreateShortJobRequest): What a short task is to be.
+        body (CreateShortJobRequest): The short task to create.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -148,14 +148,14 @@ async def asyncio_detailed(
 ) -> Response[CreatedShortJob | ErrorResponse]:
     """Creating a Short Task
 
-     Creates a short task and returns where its recording is to be uploaded, packed as a zip, with
-    Content-Type application/zip. That the upload is a PUT is inferred, as is that a task which is never
-    committed does not run.
+     Creates a short task and returns the URL to which its recording is uploaded, packed as a zip, with
+    Content-Type application/zip. That the upload is a PUT is inferred, and so is that a task does not
+    run until it is committed.
 
     Args:
         project_id (str):
         x_app_user_id (str | None):
-        body (CreateShortJobRequest): What a short task is to be.
+        body (CreateShortJobRequest): The short task to create.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -185,14 +185,14 @@ async def asyncio(
 ) -> CreatedShortJob | ErrorResponse | None:
     """Creating a Short Task
 
-     Creates a short task and returns where its recording is to be uploaded, packed as a zip, with
-    Content-Type application/zip. That the upload is a PUT is inferred, as is that a task which is never
-    committed does not run.
+     Creates a short task and returns the URL to which its recording is uploaded, packed as a zip, with
+    Content-Type application/zip. That the upload is a PUT is inferred, and so is that a task does not
+    run until it is committed.
 
     Args:
         project_id (str):
         x_app_user_id (str | None):
-        body (CreateShortJobRequest): What a short task is to be.
+        body (CreateShortJobRequest): The short task to create.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -61,7 +61,7 @@ def sync_detailed(
 ) -> Response[ErrorResponse | TenantDurationCfg]:
     """Querying the Duration Settings of a Tenant
 
-     Queries how long recordings of a tenant may be.
+     Queries the minimum and maximum duration of a tenant's recordings.
 
     Args:
         project_id (str):
@@ -92,7 +92,7 @@ def sync(
 ) -> ErrorResponse | TenantDurationCfg | None:
     """Querying the Duration Settings of a Tenant
 
-     Queries how long recordings of a tenant may be.
+     Queries the minimum and maximum duration of a tenant's recordings.
 
     Args:
         project_id (str):
@@ -118,7 +118,7 @@ async def asyncio_detailed(
 ) -> Response[ErrorResponse | TenantDurationCfg]:
     """Querying the Duration Settings of a Tenant
 
-     Queries how long recordings of a tenant may be.
+     Queries the minimum and maximum duration of a tenant's recordings.
 
     Args:
         project_id (str):
@@ -147,7 +147,7 @@ async def asyncio(
 ) -> ErrorResponse | TenantDurationCfg | None:
     """Querying the Duration Settings of a Tenant
 
-     Queries how long recordings of a tenant may be.
+     Queries the minimum and maximum duration of a tenant's recordings.
 
     Args:
         project_id (str):
