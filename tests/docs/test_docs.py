@@ -25,20 +25,23 @@ from textwrap import dedent
 from typing import Any, get_args
 
 import attrs
+import httpx
 import pytest
 import typer.testing
 
-from metastudio import AsyncMetaStudio, MetaStudio, MetaStudioError
+from metastudio import AkSkAuth, AsyncMetaStudio, Credentials, MetaStudio, MetaStudioError
 from metastudio.configuration import Region
 from metastudio_batch.journal import Journal
 from metastudio_cli.app import app
 from metastudio_sandbox import Sandbox, faults, recordings
 from support import HANGS_AFTER
+from support.identity_server import PROJECT_ID, identity_server
 from support.samples import REFERENCE_JOB
 from support.virtual_time import Clock, Loop
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
+READMES = ("README.md", "README.zh-CN.md")
 
 
 @attrs.frozen
@@ -81,7 +84,7 @@ PYTHON = blocks("python")
 
 def test_there_are_blocks_of_each_kind() -> None:
     """Else the others would pass for want of any."""
-    assert {block.page.name for block in PYTHON} >= {"README.md", "authentication.md", "errors.md", "waiting.md"}
+    assert {block.page.name for block in PYTHON} >= {*READMES, "authentication.md", "errors.md", "waiting.md"}
     assert blocks("console")
 
 
@@ -101,10 +104,23 @@ def recording(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Pat
     return path
 
 
+@pytest.fixture(scope="module")
+def other_service() -> Iterator[httpx.Client]:
+    """A client of another service, which verifies signatures with the official signer."""
+    with identity_server() as server:
+        ((ak, sk),) = server.keys.items()
+        vpcs = b'{"vpcs": [{"name": "default"}]}'
+        server._endpoints["GET", f"/v1/{PROJECT_ID}/vpcs"] = True, lambda _: (200, vpcs, {})
+        with httpx.Client(auth=AkSkAuth(Credentials(ak, sk), PROJECT_ID), base_url=server.url) as client:
+            yield client
+
+
 @pytest.fixture(autouse=True)
 def _at_the_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Requests go to the sandbox, and files to a temporary folder."""
     monkeypatch.chdir(tmp_path)
+    defaults = {**(Sandbox.__init__.__kwdefaults__ or {}), "duration": timedelta()}  # of those that blocks start
+    monkeypatch.setattr(Sandbox.__init__, "__kwdefaults__", defaults)
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -120,33 +136,43 @@ def _at_the_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 @parameters([block for block in PYTHON if not block.has_tests])
-def test_a_python_block_runs_and_so_does_each_of_its_functions(block: Block, sandbox: Sandbox, recording: Path) -> None:
+def test_a_python_block_runs_and_so_does_each_of_its_functions(
+    block: Block, sandbox: Sandbox, recording: Path, other_service: httpx.Client
+) -> None:
     namespace: dict[str, Any] = {"__name__": "block"}
     # Line numbers of the page in tracebacks.
     exec(compile("\n" * (block.line - 1) + block.text, str(block.page), "exec"), namespace)
     for value in list(namespace.values()):
         if inspect.isfunction(value) and value.__module__ == "block":
-            called_in_every_case(value, sandbox, recording)
+            called_in_every_case(value, sandbox, recording, other_service)
+    close_all(namespace)
+
+
+def close_all(namespace: dict[str, Any]) -> None:
+    """Close the clients that a block leaves open."""
+    for value in list(namespace.values()):
         if hasattr(value, "close") and not isinstance(value, type):
             value.close()
 
 
-def called_in_every_case(function: Callable[..., Any], sandbox: Sandbox, recording: Path) -> None:
+def called_in_every_case(
+    function: Callable[..., Any], sandbox: Sandbox, recording: Path, other_service: httpx.Client
+) -> None:
     """Call a function with a job that succeeded; and with what goes wrong, where any error must be one of ours."""
-    call(function, sandbox, recording, [REFERENCE_JOB])
+    call(function, sandbox, recording, other_service, [REFERENCE_JOB])
     if not inspect.signature(function).parameters:
         return
     for job_ids in (["unknown"], [sandbox.add_job("FAILED")], [sandbox.add_job("WAITING"), REFERENCE_JOB]):
-        allow_errors(partial(call, function, sandbox, recording, job_ids))
+        allow_errors(partial(call, function, sandbox, recording, other_service, job_ids))
     # Throttled for longer than a call would wait, so that it is the caller who gets to know.
     for fault in (faults.throttled(3600), faults.html(502), faults.html(200), faults.lost):
         sandbox.inject(fault)
-        allow_errors(partial(call, function, sandbox, recording, [REFERENCE_JOB]))
+        allow_errors(partial(call, function, sandbox, recording, other_service, [REFERENCE_JOB]))
         sandbox._service.faults.take()  # of a function that sends nothing
     with pytest.MonkeyPatch.context() as patch:
         # Another one for each function: after three refusals of the same, none would be sent.
         patch.setenv("HUAWEICLOUD_SDK_SK", f"not-the-secret-key-{function.__name__}")
-        allow_errors(partial(call, function, sandbox, recording, [REFERENCE_JOB]))
+        allow_errors(partial(call, function, sandbox, recording, other_service, [REFERENCE_JOB]))
 
 
 def allow_errors(call: Callable[[], object]) -> None:
@@ -154,7 +180,13 @@ def allow_errors(call: Callable[[], object]) -> None:
         call()
 
 
-def call(function: Callable[..., Any], sandbox: Sandbox, recording: Path, job_ids: list[str]) -> None:
+def call(
+    function: Callable[..., Any],
+    sandbox: Sandbox,
+    recording: Path,
+    other_service: httpx.Client,
+    job_ids: list[str],
+) -> None:
     """Call a function, sync or async, with arguments by the annotations and names of its parameters."""
     with MetaStudio() as studio:
         studio.short_jobs._caller.clock = clock = Clock()
@@ -164,6 +196,8 @@ def call(function: Callable[..., Any], sandbox: Sandbox, recording: Path, job_id
             MetaStudio: studio,
             AsyncMetaStudio: a_studio,
             Sandbox: sandbox,
+            httpx.Client: other_service,
+            "project_id": PROJECT_ID,
             "job_id": job_ids[0],
             "job_ids": job_ids,
             "path": str(recording),
@@ -189,6 +223,17 @@ def call(function: Callable[..., Any], sandbox: Sandbox, recording: Path, job_id
             else:
                 function(**arguments)
                 runner.run(a_studio.aclose())
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_quickstart_prints_what_the_page_shows(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    program, shown = [block.text for block in blocks_of(ROOT / page) if block.language in {"python", "text"}][:2]
+
+    namespace: dict[str, Any] = {}
+    exec(program, namespace)
+    close_all(namespace)
+
+    assert capsys.readouterr().out == shown
 
 
 LOOPBACK_ONLY = """
@@ -256,9 +301,9 @@ def wrong_with(command: str) -> str | None:
 
 def wrong_with_installation(arguments: list[str]) -> str | None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    for distribution, extras in re.findall(r"^([\w-]+)(?:\[([^]]*)])?", "\n".join(arguments[1:]), re.MULTILINE):
+    for distribution, extras in re.findall(r"^([\w-]+|\.)(?:\[([^]]*)])?", "\n".join(arguments[1:]), re.MULTILINE):
         wanted = {each.strip() for each in extras.split(",") if each.strip()}
-        if distribution == project["name"] and wanted - project["optional-dependencies"].keys():
+        if distribution in {project["name"], "."} and wanted - project["optional-dependencies"].keys():
             return "no such extra"
     return None if arguments[:1] == ["install"] else "only `pip install` is known here"
 
