@@ -174,9 +174,7 @@ def test_key_has_usual_form(studio: MetaStudio, answer: Answers) -> None:
     answer("AK of 20 capitals and digits, SK of 40 characters", "yes" if describing.is_usual(pair) else "no")
 
 
-def test_job_matches_contract(
-    studio: MetaStudio, heard: list[httpx.Response], answer: Answers, job_id: str
-) -> None:
+def test_job_matches_contract(studio: MetaStudio, heard: list[httpx.Response], answer: Answers, job_id: str) -> None:
     job = studio.short_jobs.show(job_id)
 
     answer("A job: state and type", f"{job.state}, {job.job_type}")
