@@ -236,25 +236,26 @@ MEDIA_TYPES = dict(media_types())
 WITH_EXAMPLES = MEDIA_TYPES | dict(parameters_and_headers())
 
 
-def test_it_is_valid_openapi_3_1() -> None:
+def test_contract_is_valid_openapi_3_1() -> None:
     assert CONTRACT["openapi"].startswith("3.1.")
     openapi_spec_validator.validate(CONTRACT)
 
 
-def test_the_operations_are_those_of_the_pages() -> None:
+def test_operations_match_pages() -> None:
     named = [(operation["operationId"], name) for name, operation in operations()]
 
     assert sorted(named) == sorted((each, f"{page.method} {page.path}") for each, page in OPERATIONS.items())
 
 
-def test_the_words_of_show_short_job_are_those_of_its_page() -> None:
+def test_description_matches_page() -> None:
     operation = the_operation("ShowShortJob")
 
     assert operation["summary"] == TITLE
     assert operation["description"].startswith(FUNCTION)
 
 
-def test_the_example_request_of_the_page_is_the_operations_url_with_its_examples() -> None:
+def test_example_url_matches_page() -> None:
+    """The example request of the page is the operation's URL with its examples."""
     parameters = map(resolved, the_operation("ShowShortJob")["parameters"])
     ids = {each["name"]: each["example"] for each in parameters if each["in"] == "path"}
 
@@ -262,7 +263,7 @@ def test_the_example_request_of_the_page_is_the_operations_url_with_its_examples
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_the_parameters_are_those_of_the_page(operation_id: str) -> None:
+def test_parameters_match_page(operation_id: str) -> None:
     listed = [resolved(each) for each in the_operation(operation_id)["parameters"]]
     parameters = {(each["in"], each["name"]): each for each in listed}
 
@@ -276,14 +277,14 @@ def test_the_parameters_are_those_of_the_page(operation_id: str) -> None:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_the_request_is_that_of_the_page(operation_id: str) -> None:
+def test_request_matches_page(operation_id: str) -> None:
     body = the_operation(operation_id).get("requestBody", {"required": True})
 
     assert schema_of(body) == reference(OPERATIONS[operation_id].request)
     assert body["required"] is True
 
 
-def test_the_other_headers_of_the_page_are_security_schemes() -> None:
+def test_security_headers_match_page() -> None:
     schemes = {each["name"]: each for each in CONTRACT["components"]["securitySchemes"].values()}
 
     assert schemes.keys() == SECURITY_HEADERS.keys()
@@ -294,7 +295,8 @@ def test_the_other_headers_of_the_page_are_security_schemes() -> None:
     assert "YYYYMMDD'T'HHMMSS'Z'" in schemes["X-Sdk-Date"]["description"]
 
 
-def test_there_are_two_ways_to_authenticate_a_token_or_the_three_headers_together() -> None:
+def test_security_is_token_or_signature() -> None:
+    """A request has a token, or the three headers of a signature together."""
     header = {key: scheme["name"] for key, scheme in CONTRACT["components"]["securitySchemes"].items()}
 
     for name, operation in operations():
@@ -307,7 +309,7 @@ def test_there_are_two_ways_to_authenticate_a_token_or_the_three_headers_togethe
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_the_responses_are_those_of_the_page_and_the_gateways(operation_id: str) -> None:
+def test_responses_match_page_and_gateway(operation_id: str) -> None:
     responses = {status: resolved(each) for status, each in the_operation(operation_id)["responses"].items()}
 
     assert {status: schema_of(each) for status, each in responses.items()} == {
@@ -321,12 +323,12 @@ def test_the_responses_are_those_of_the_page_and_the_gateways(operation_id: str)
         assert each["headers"] == {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}, status
 
 
-def test_every_schema_is_held_against_a_page() -> None:
+def test_each_schema_is_compared_to_a_page() -> None:
     assert FIELDS.keys() | VALUES.keys() == SCHEMAS.keys()
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_the_fields_are_those_of_the_page(name: str) -> None:
+def test_fields_match_page(name: str) -> None:
     properties = SCHEMAS[name]["properties"]
 
     assert list(properties) == list(FIELDS[name])
@@ -339,7 +341,7 @@ def test_the_fields_are_those_of_the_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_every_known_value_is_there_and_described(name: str) -> None:
+def test_known_values_are_described(name: str) -> None:
     schema = SCHEMAS[name]
 
     assert schema["type"] == "string"
@@ -350,14 +352,14 @@ def test_every_known_value_is_there_and_described(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "field"), OPEN_ENUMS)
-def test_the_enums_are_open(name: str, field: str) -> None:
+def test_enums_are_open(name: str, field: str) -> None:
     alternatives = SCHEMAS[name]["properties"][field]["anyOf"]
 
     # In this order: the generator's parser tries the enum first.
     assert alternatives == [reference(OPEN_ENUMS[name, field]), {"type": "string"}]
 
 
-def test_no_enum_is_closed() -> None:
+def test_no_closed_enum() -> None:
     """A schema with an `enum` is used by an open one only: a value that nobody has heard of must not be an error."""
     closed = {f"#/components/schemas/{name}" for name, schema in SCHEMAS.items() if "enum" in schema}
     used = [node for node in everything(CONTRACT) if isinstance(node, dict) and node.get("$ref") in closed]
@@ -371,7 +373,7 @@ def test_no_enum_is_closed() -> None:
     assert inline == []
 
 
-def test_nothing_is_null() -> None:
+def test_nothing_is_nullable() -> None:
     """A missing field is `None` in the models, so that an explicit null in a request could not be told from it."""
     nodes = list(everything(CONTRACT))
 
@@ -380,18 +382,18 @@ def test_nothing_is_null() -> None:
     assert "null" not in nodes
 
 
-def test_no_field_of_a_response_is_mandatory() -> None:
+def test_response_fields_are_optional() -> None:
     """The pages mark none as mandatory: an answer that lacks one must not become an error."""
     for name, operation in operations():
         for status, response in operation["responses"].items():
             assert "required" not in reachable(schema_of(resolved(response))), f"{name} {status}"
 
 
-def test_the_mandatory_fields_of_a_request_are_those_of_the_page() -> None:
+def test_mandatory_request_fields_match_page() -> None:
     assert {name: schema["required"] for name, schema in SCHEMAS.items() if "required" in schema} == MANDATORY
 
 
-def test_unknown_fields_are_let_through() -> None:
+def test_unknown_fields_are_allowed() -> None:
     """A new field of the service must not become an error."""
     for name, schema in SCHEMAS.items():
         words = [node for node in everything(schema) if isinstance(node, str)]
@@ -399,17 +401,17 @@ def test_unknown_fields_are_let_through() -> None:
 
 
 @pytest.mark.parametrize("media_type", MEDIA_TYPES.values(), ids=MEDIA_TYPES.keys())
-def test_each_body_has_an_example(media_type: dict[str, Any]) -> None:
+def test_each_body_has_example(media_type: dict[str, Any]) -> None:
     assert examples(media_type)
 
 
 @pytest.mark.parametrize("holder", WITH_EXAMPLES.values(), ids=WITH_EXAMPLES.keys())
-def test_the_examples_are_valid_under_their_schemas(holder: dict[str, Any]) -> None:
+def test_examples_match_schemas(holder: dict[str, Any]) -> None:
     for example in examples(holder):
         assert errors(holder["schema"], example) == []
 
 
-def test_the_examples_name_no_field_that_the_contract_does_not_have() -> None:
+def test_examples_have_no_unknown_field() -> None:
     """Unknown fields are valid, so a misspelt one in an example would be too."""
 
     def unknown(schema: dict[str, Any], value: Any) -> set[str]:
@@ -452,7 +454,7 @@ def test_the_examples_name_no_field_that_the_contract_does_not_have() -> None:
     ],
     ids=str,
 )
-def test_what_is_not_in_the_contract_is_invalid(name: str, value: Any) -> None:
+def test_invalid_values_are_rejected(name: str, value: Any) -> None:
     assert errors({"$ref": f"#/components/schemas/{name}"}, value)
 
 
@@ -474,11 +476,12 @@ def test_what_is_not_in_the_contract_is_invalid(name: str, value: Any) -> None:
     ],
     ids=str,
 )
-def test_what_the_service_may_come_to_say_is_valid(name: str, value: Any) -> None:
+def test_future_values_are_valid(name: str, value: Any) -> None:
+    """A value that the service may send one day is valid."""
     assert errors({"$ref": f"#/components/schemas/{name}"}, value) == []
 
 
-def test_the_regions_of_the_client_are_those_of_the_contract() -> None:
+def test_client_regions_match_contract() -> None:
     (server,) = CONTRACT["servers"]
     region = server["variables"]["region"]
 
@@ -488,7 +491,7 @@ def test_the_regions_of_the_client_are_those_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("region", get_args(Region))
-def test_the_client_goes_to_the_server_of_the_contract(region: str) -> None:
+def test_client_uses_contract_server(region: str) -> None:
     (server,) = CONTRACT["servers"]
 
     with MetaStudio(region=region, project_id="p", credentials=Credentials("AK", "SK")) as studio:

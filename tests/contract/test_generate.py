@@ -68,7 +68,7 @@ def copy(tmp_path: Path) -> Copy:
 
 
 @SLOW
-def test_check_passes_on_what_is_committed(copy: Copy) -> None:
+def test_check_passes_on_committed_client(copy: Copy) -> None:
     before = copy.state()
 
     result = copy.generate("--check")
@@ -103,7 +103,7 @@ def contract_edit(copy: Copy) -> str:
 @pytest.mark.parametrize(
     "spoil", [contract_edit, *(pytest.param(each, marks=SLOW) for each in (hand_edit, stale_file, missing_file))]
 )
-def test_check_names_what_differs_and_changes_nothing(copy: Copy, spoil: Callable[[Copy], str]) -> None:
+def test_check_names_difference_and_changes_nothing(copy: Copy, spoil: Callable[[Copy], str]) -> None:
     name = spoil(copy)
     before = copy.state()
 
@@ -125,9 +125,8 @@ def test_check_names_what_differs_and_changes_nothing(copy: Copy, spoil: Callabl
     ],
     ids=["ascii locale", "utf-8 locale"],
 )
-def test_it_writes_what_is_committed_whatever_was_there_and_whatever_the_machine(
-    copy: Copy, environment: dict[str, str]
-) -> None:
+def test_output_is_reproducible(copy: Copy, environment: dict[str, str]) -> None:
+    """It writes the committed client, whatever was there and whatever the machine's settings."""
     committed = copy.files()
     for spoil in (hand_edit, stale_file, missing_file):
         spoil(copy)
@@ -139,7 +138,7 @@ def test_it_writes_what_is_committed_whatever_was_there_and_whatever_the_machine
 
 
 @SLOW
-def test_it_writes_the_client_where_there_is_none(copy: Copy) -> None:
+def test_missing_client_is_generated(copy: Copy) -> None:
     committed = copy.files()
     shutil.rmtree(copy.client.parent)
 
@@ -151,7 +150,8 @@ def test_it_writes_the_client_where_there_is_none(copy: Copy) -> None:
 
 @SLOW
 @pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["write", "check"])
-def test_a_warning_of_the_generator_is_a_failure_and_changes_nothing(copy: Copy, arguments: list[str]) -> None:
+def test_generator_warning_is_failure(copy: Copy, arguments: list[str]) -> None:
+    """Nothing is changed."""
     text = copy.contract.read_text("utf-8")
     copy.contract.write_text(text.replace("application/json:", "application/xml:"), "utf-8")
     before = copy.state()
@@ -165,12 +165,12 @@ def test_a_warning_of_the_generator_is_a_failure_and_changes_nothing(copy: Copy,
     assert list(copy.temporary.iterdir()) == []
 
 
-def test_every_generated_file_says_so(copy: Copy) -> None:
+def test_generated_files_have_header(copy: Copy) -> None:
     for path in copy.client.rglob("*.py"):
         assert path.read_text("utf-8").startswith("# Generated from openapi.yaml by ./generate.sh."), path
 
 
-def test_an_unknown_argument_is_refused(copy: Copy) -> None:
+def test_unknown_argument_is_rejected(copy: Copy) -> None:
     before = copy.state()
 
     result = copy.generate("--chekc")

@@ -59,12 +59,12 @@ def annotation(schema: dict[str, Any]) -> str:
     return {"string": "str", "integer": "int"}[schema["type"]]
 
 
-def test_each_schema_is_a_model_and_each_model_a_schema() -> None:
+def test_schemas_are_models() -> None:
     assert set(models.__all__) == SCHEMAS.keys()
 
 
 @pytest.mark.parametrize("name", OBJECTS)
-def test_the_fields_of_the_model_are_the_properties_of_the_schema(name: str) -> None:
+def test_model_fields_match_schema(name: str) -> None:
     fields = {field.name: field for field in attrs.fields(getattr(models, name))}
     del fields["additional_properties"]  # where unknown ones go
 
@@ -76,7 +76,7 @@ def test_the_fields_of_the_model_are_the_properties_of_the_schema(name: str) -> 
 
 
 @pytest.mark.parametrize("name", ENUMS)
-def test_the_members_of_the_enum_are_the_values_of_the_schema(name: str) -> None:
+def test_enum_members_match_schema(name: str) -> None:
     members = {member.name: member.value for member in getattr(models, name)}
 
     assert members == {value: value for value in SCHEMAS[name]["enum"]}
@@ -85,7 +85,7 @@ def test_the_members_of_the_enum_are_the_values_of_the_schema(name: str) -> None
 @pytest.mark.parametrize("name", OBJECTS)
 @settings(deadline=None)  # a slow machine is not a wrong answer
 @given(data=st.data())
-def test_what_is_valid_survives_the_round_trip(name: str, data: st.DataObject) -> None:
+def test_valid_values_survive_round_trip(name: str, data: st.DataObject) -> None:
     model, wire = getattr(models, name), data.draw(values(SCHEMAS[name]))
     before = json.dumps(wire, sort_keys=True)  # as text: 1, 1.0 and true are not the same
 
@@ -98,17 +98,17 @@ def test_what_is_valid_survives_the_round_trip(name: str, data: st.DataObject) -
 
 
 @pytest.mark.parametrize("state", JobState)
-def test_a_known_state_arrives_as_a_member(state: JobState) -> None:
+def test_known_state_is_member(state: JobState) -> None:
     assert ShortJob.from_dict({"state": state.value}).state is state
 
 
-def test_a_known_type_arrives_as_a_member() -> None:
+def test_known_type_is_member() -> None:
     assert ShortJob.from_dict({"job_type": "VOICE_ASSESS"}).job_type is JobType.VOICE_ASSESS
 
 
 @pytest.mark.parametrize("value", ["HIBERNATING", "succeed", " SUCCEED", ""])
 @pytest.mark.parametrize("field", ["state", "job_type"])
-def test_an_unheard_of_value_arrives_as_the_string_it_is(field: str, value: str) -> None:
+def test_unknown_value_is_string(field: str, value: str) -> None:
     arrived = getattr(ShortJob.from_dict({field: value}), field)
 
     assert type(arrived) is str
@@ -116,7 +116,7 @@ def test_an_unheard_of_value_arrives_as_the_string_it_is(field: str, value: str)
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**31, 2**63])
-def test_a_time_outside_the_documented_range_is_passed_on_as_it_is(number: int) -> None:
+def test_time_outside_range_is_unchanged(number: int) -> None:
     assert ShortJob.from_dict({"create_time": number}).create_time == number
 
 
@@ -132,11 +132,11 @@ def test_missing_field_is_none() -> None:
     assert "Unset" not in repr(job)
 
 
-def test_what_a_request_leaves_out_is_not_sent() -> None:
+def test_unset_request_field_is_not_sent() -> None:
     assert CreateShortJobRequest(JobType.VOICE_ASSESS).to_dict() == {"job_type": "VOICE_ASSESS"}
 
 
-def test_a_request_sends_the_values_of_members_and_any_other_string_as_it_is() -> None:
+def test_request_sends_enum_values_and_strings() -> None:
     known = CreateShortJobRequest(JobType.VOICE_ASSESS, Language.EN)
     unheard_of = CreateShortJobRequest("VOICE_CLONE", "DE")
 

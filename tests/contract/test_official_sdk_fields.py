@@ -78,12 +78,13 @@ def http_info(operation_id: str) -> dict[str, Any]:
     return info
 
 
-def test_every_schema_is_held_against_the_sdk_or_excused() -> None:
+def test_each_schema_is_compared_or_excused() -> None:
     assert MODELS.keys() | ENUMS.keys() | SCHEMAS_THAT_THE_SDK_LACKS.keys() == SCHEMAS.keys()
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_fields_names_on_the_wire_and_types_are_the_sdks(name: str) -> None:
+def test_fields_match_sdk(name: str) -> None:
+    """Fields, names on the wire and types are those of the SDK."""
     sdk, lacking = getattr(model, MODELS[name]), FIELDS_THAT_WE_LACK.get(name, set())
     properties = SCHEMAS[name]["properties"]
 
@@ -93,20 +94,21 @@ def test_fields_names_on_the_wire_and_types_are_the_sdks(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ENUMS)
-def test_values_are_the_sdks(name: str) -> None:
+def test_values_match_sdk(name: str) -> None:
     sdk = {value for attribute, value in vars(getattr(model, ENUMS[name])).items() if attribute.isupper()}
 
     assert set(SCHEMAS[name]["enum"]) == sdk
 
 
-def test_languages_are_those_of_the_sdks_description() -> None:
+def test_languages_match_sdk_description() -> None:
     described = re.findall(r"\* (\w+):", model.CreateShortJobReq.language.__doc__)
 
     assert SCHEMAS["Language"]["enum"] == described
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_method_path_and_parameters_are_the_sdks(operation_id: str) -> None:
+def test_operations_match_sdk(operation_id: str) -> None:
+    """Method, path and parameters are those of the SDK."""
     path, method, operation = OPERATIONS[operation_id]
     request = getattr(model, f"{operation_id}Request")
     sent = http_info(operation_id)
@@ -126,7 +128,7 @@ def test_method_path_and_parameters_are_the_sdks(operation_id: str) -> None:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_request_and_response_are_the_sdks(operation_id: str) -> None:
+def test_bodies_match_sdk(operation_id: str) -> None:
     operation = OPERATIONS[operation_id][2]
     request, answer = operation.get("requestBody", {}), operation["responses"]["200"]
     sdk = getattr(model, http_info(operation_id)["response_type"])
@@ -135,7 +137,7 @@ def test_request_and_response_are_the_sdks(operation_id: str) -> None:
     assert body_type(answer) == (sdk.__name__ if sdk.attribute_map else None)
 
 
-def test_regions_and_their_endpoints_are_the_sdks() -> None:
+def test_regions_match_sdk() -> None:
     (server,) = CONTRACT["servers"]
     regions = server["variables"]["region"]["enum"]
 

@@ -111,7 +111,9 @@ def has_a_good_body(request: httpx.Request) -> bool:
 
 
 @CONTRACT.parametrize()
-def test_whatever_is_asked_for(case: schemathesis.Case[Any], client: httpx.Client, sandbox: Sandbox) -> None:
+def test_any_request_gets_contract_response(
+    case: schemathesis.Case[Any], client: httpx.Client, sandbox: Sandbox
+) -> None:
     send(case, client, sandbox)
 
 
@@ -119,7 +121,7 @@ def test_whatever_is_asked_for(case: schemathesis.Case[Any], client: httpx.Clien
 
 
 @only("ShowShortJob").parametrize()
-def test_a_job_that_is_there(
+def test_show_existing_job(
     case: schemathesis.Case[Any], client: httpx.Client, sandbox: Sandbox, jobs: Iterator[str]
 ) -> None:
     job_id = next(jobs)
@@ -133,9 +135,7 @@ def test_a_job_that_is_there(
 
 
 @only("CreateShortJob").parametrize()
-def test_a_job_is_created_from_a_good_body_only(
-    case: schemathesis.Case[Any], client: httpx.Client, sandbox: Sandbox
-) -> None:
+def test_create_accepts_valid_body_only(case: schemathesis.Case[Any], client: httpx.Client, sandbox: Sandbox) -> None:
     case.path_parameters = {"project_id": sandbox.project_id}
 
     response = send(case, client, sandbox)
@@ -150,7 +150,7 @@ def test_a_job_is_created_from_a_good_body_only(
 
 
 @only("CommitShortJob").parametrize()
-def test_a_job_is_committed_once_its_recording_is_there(
+def test_commit_after_upload(
     case: schemathesis.Case[Any],
     client: httpx.Client,
     sandbox: Sandbox,
@@ -170,7 +170,7 @@ def test_a_job_is_committed_once_its_recording_is_there(
 
 
 @only("ShowTenantDurationCfg").parametrize()
-def test_the_limits_of_the_tenant(case: schemathesis.Case[Any], client: httpx.Client, sandbox: Sandbox) -> None:
+def test_limits(case: schemathesis.Case[Any], client: httpx.Client, sandbox: Sandbox) -> None:
     case.path_parameters = {"project_id": sandbox.project_id}
 
     response = send(case, client, sandbox)

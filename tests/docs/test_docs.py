@@ -82,7 +82,7 @@ def parameters(found: list[Block]) -> pytest.MarkDecorator:
 PYTHON = blocks("python")
 
 
-def test_there_are_blocks_of_each_kind() -> None:
+def test_blocks_of_each_kind_exist() -> None:
     """Else the others would pass for want of any."""
     assert {block.page.name for block in PYTHON} >= {*READMES, "authentication.md", "errors.md", "waiting.md"}
     assert blocks("console")
@@ -136,9 +136,8 @@ def _at_the_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 @parameters([block for block in PYTHON if not block.has_tests])
-def test_a_python_block_runs_and_so_does_each_of_its_functions(
-    block: Block, sandbox: Sandbox, recording: Path, other_service: httpx.Client
-) -> None:
+def test_python_block_runs(block: Block, sandbox: Sandbox, recording: Path, other_service: httpx.Client) -> None:
+    """Each of its functions runs, too."""
     namespace: dict[str, Any] = {"__name__": "block"}
     # Line numbers of the page in tracebacks.
     exec(compile("\n" * (block.line - 1) + block.text, str(block.page), "exec"), namespace)
@@ -252,7 +251,7 @@ def _loopback_only(monkeypatch):
 
 @pytest.mark.slow
 @parameters([block for block in PYTHON if block.has_tests])
-def test_a_block_of_tests_passes(block: Block, tmp_path: Path) -> None:
+def test_block_of_tests_passes(block: Block, tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(LOOPBACK_ONLY, "utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", "utf-8")
     (tmp_path / "test_block.py").write_text(block.text, "utf-8")
@@ -309,7 +308,7 @@ def wrong_with_installation(arguments: list[str]) -> str | None:
 
 
 @parameters(blocks("console"))
-def test_each_command_of_a_console_block_exists(block: Block) -> None:
+def test_commands_of_console_block_exist(block: Block) -> None:
     commands = [line.removeprefix("$ ") for line in block.text.splitlines() if line.startswith("$ ")]
 
     assert commands
@@ -317,7 +316,7 @@ def test_each_command_of_a_console_block_exists(block: Block) -> None:
 
 
 @pytest.mark.parametrize("package", ["metastudio", "metastudio_batch", "huaweicloud_auth", "metastudio_sandbox"])
-def test_the_reference_has_every_public_name(package: str) -> None:
+def test_reference_has_each_public_name(package: str) -> None:
     """A name that two packages export has its place once."""
     pages = "".join(page.read_text("utf-8") for page in ROOT.glob("docs/reference/*.md"))
     shown = [resolve_name(name) for name in re.findall(r"^::: (\S+)$", pages, re.MULTILINE)]
@@ -336,14 +335,14 @@ pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to
 
 
 @pages
-def test_each_command_in_the_text_exists(page: Path) -> None:
+def test_commands_in_text_exist(page: Path) -> None:
     commands = re.findall(r"`((?:metastudio |scripts/|\./)[^`]+)`", prose_of(page))
 
     assert {command: wrong for command in commands if (wrong := wrong_with(command))} == {}
 
 
 @pages
-def test_each_link_to_a_file_or_a_heading_leads_somewhere(page: Path) -> None:
+def test_links_lead_somewhere(page: Path) -> None:
     prose = prose_of(page)
     links = re.findall(r"]\(<?([^)\s>]+)>?[^)]*\)", prose) + re.findall(r"^\[[^]]+]: *(\S+)", prose, re.MULTILINE)
     internal = [link for link in links if not re.match(r"[a-z]+:", link)]

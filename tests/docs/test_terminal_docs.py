@@ -173,11 +173,11 @@ def ran() -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(len(STEPS)), ids=[step[1] for step in STEPS])
-def test_a_command_prints_what_the_page_says(number: int, ran: list[str]) -> None:
+def test_command_prints_page(number: int, ran: list[str]) -> None:
     assert comparable(ran[number]) == comparable(STEPS[number][0])
 
 
-def test_the_page_has_every_command_and_common_option() -> None:
+def test_page_has_each_command_and_option() -> None:
     help_ = CliRunner().invoke(app, ["--help"], env=_WIDE).output.partition("Commands")[2]
     options = CliRunner().invoke(app, ["limits", "--help"], env=_WIDE).output
     text = PAGE.read_text("utf-8")
@@ -189,7 +189,7 @@ def test_the_page_has_every_command_and_common_option() -> None:
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_picture_shows_its_command_and_loads_nothing(name: str) -> None:
+def test_picture_shows_command_and_loads_nothing(name: str) -> None:
     text = (DOCS / f"pictures/{name}.svg").read_text("utf-8")
     elements = list(ElementTree.fromstring(text).iter())
     tags = {each.tag.partition("}")[2] for each in elements}

@@ -201,7 +201,7 @@ def test_service_down_at_submission(serve: Serve, sandbox: Sandbox, wav: bytes) 
     run(main())
 
 
-def test_refused_key_is_no_fault_of_the_client(
+def test_refused_key_is_server_error(
     serve: Serve, sandbox: Sandbox, wav: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The response has no details of this service's account; the log does."""
@@ -313,7 +313,7 @@ def test_interrupted_upload(serve: Serve, wav: bytes, monkeypatch: pytest.Monkey
     run(main())
 
 
-def test_one_process_for_each_database(serve: Serve) -> None:
+def test_one_process_per_database(serve: Serve) -> None:
     async def main() -> None:
         async with serve():
             with pytest.raises(sqlite3.OperationalError, match="locked"):

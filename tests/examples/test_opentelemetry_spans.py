@@ -37,9 +37,7 @@ def test_span_of_an_assessment(sandbox: Sandbox, recording: Path, spans: InMemor
     assert ([event.name for event in span.events], span.status.is_ok) == (["SUCCEED"], True)
 
 
-def test_span_of_an_assessment_that_was_interrupted(
-    sandbox: Sandbox, recording: Path, spans: InMemorySpanExporter
-) -> None:
+def test_span_of_interrupted_assessment(sandbox: Sandbox, recording: Path, spans: InMemorySpanExporter) -> None:
     """The job's ID is there, although there was no response about the job; the URL of its upload is not."""
     sandbox.inject_upload(faults.upload_error(403, "SignatureDoesNotMatch"))
     with MetaStudio() as studio, pytest.raises(AssessmentInterrupted) as caught:

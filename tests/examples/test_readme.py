@@ -104,7 +104,7 @@ def poll(client: httpx.Client, job_id: str, state: str) -> None:
         pass  # the service works meanwhile
 
 
-def test_service_of_the_page_ends_and_goes_on(folder: Path, sandbox: Sandbox, recording: Path) -> None:
+def test_service_stops_and_continues(folder: Path, sandbox: Sandbox, recording: Path) -> None:
     """SIGTERM in the middle of an assessment: the next process goes on with the same job."""
     sandbox._service.jobs.duration = timedelta(hours=1)
     with served(folder) as (client, log):

@@ -56,7 +56,7 @@ BOTH = pytest.mark.parametrize("use_async", [False, True], ids=["sync", "async"]
 @BOTH
 @AUTHS
 @pytest.mark.parametrize("url", ["http://metastudio.example.com/", "http://10.0.0.1/", "http://localhost.example.com/"])
-def test_plain_http_to_another_machine_is_refused(auth: httpx.Auth, url: str, use_async: bool) -> None:
+def test_plain_http_to_another_host_is_rejected(auth: httpx.Auth, url: str, use_async: bool) -> None:
     with pytest.raises(ConfigurationError, match=re.escape("plain http would expose the credentials to the network")):
         exchanged(auth, lambda _: pytest.fail("a request went out"), url=url, use_async=use_async)
 
@@ -64,19 +64,19 @@ def test_plain_http_to_another_machine_is_refused(auth: httpx.Auth, url: str, us
 @BOTH
 @AUTHS
 @pytest.mark.parametrize("url", ["http://localhost/", "http://127.0.0.1:1/", "http://[::1]/"])
-def test_plain_http_to_this_machine_is_not(auth: httpx.Auth, url: str, use_async: bool) -> None:
+def test_plain_http_to_loopback_is_allowed(auth: httpx.Auth, url: str, use_async: bool) -> None:
     assert exchanged(auth, lambda _: httpx.Response(200), url=url, use_async=use_async).is_success
 
 
 @BOTH
 @AUTHS
 @pytest.mark.parametrize("status", [200, 302, 500])
-def test_a_streamed_answer_is_left_to_the_caller(auth: httpx.Auth, status: int, use_async: bool) -> None:
+def test_streamed_response_is_not_read(auth: httpx.Auth, status: int, use_async: bool) -> None:
     assert exchanged(auth, lambda _: httpx.Response(status, stream=Body()), use_async=use_async).status_code == status
 
 
 @pytest.mark.parametrize("project_id", ["", "..", "a/b", 7])
-def test_a_wrong_project_id_is_said(project_id: Any) -> None:
+def test_invalid_project_id_raises(project_id: Any) -> None:
     with pytest.raises(ConfigurationError, match="project_id must be 1 to 1,000 letters"):
         AkSkAuth(Credentials("AK", "SK"), project_id)
 
@@ -95,7 +95,7 @@ def dates_sent(date: str) -> list[str]:
 
 
 @pytest.mark.parametrize("sign", [-1, 1], ids=["behind", "ahead"])
-def test_a_clock_is_off_from_five_minutes_on(sign: int) -> None:
+def test_clock_is_corrected_from_five_minutes_on(sign: int) -> None:
     assert timedelta(minutes=5) == MAX_CLOCK_DIFFERENCE
     off = NOW + sign * MAX_CLOCK_DIFFERENCE
     further = off + sign * timedelta(seconds=1)
@@ -105,7 +105,7 @@ def test_a_clock_is_off_from_five_minutes_on(sign: int) -> None:
 
 
 @pytest.mark.parametrize("date", ["12:00:00 GMT", "12:00:00 -0000", "20:00:00 +0800"])
-def test_the_gateways_date_is_utc_unless_it_says_otherwise(date: str) -> None:
+def test_gateway_date_is_utc_by_default(date: str) -> None:
     assert dates_sent(f"Tue, 05 Aug 2031 {date}")[1:] == ["20310805T120000Z"]
 
 
@@ -122,7 +122,7 @@ class Renew(httpx.BaseTransport):
 
 
 @pytest.mark.parametrize(("content", "sent"), [(lambda: b"ab", [b"ab", b"ab"]), (lambda: iter([b"a", b"b"]), [b"ab"])])
-def test_a_streamed_body_is_not_sent_again_with_another_token(content: Callable[[], Any], sent: list[bytes]) -> None:
+def test_streamed_body_is_not_sent_again(content: Callable[[], Any], sent: list[bytes]) -> None:
     tokens = (f"a-token-{number}" for number in count())
     with httpx.Client(auth=TokenAuth(lambda: next(tokens)), transport=(transport := Renew())) as client:
         assert client.post(URL, content=content()).status_code == 401
@@ -143,9 +143,7 @@ class CutOff(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 @BOTH
-def test_a_refusal_that_is_cut_off_lets_the_next_request_go_ahead(
-    monkeypatch: pytest.MonkeyPatch, use_async: bool
-) -> None:
+def test_truncated_refusal_releases_next_request(monkeypatch: pytest.MonkeyPatch, use_async: bool) -> None:
     monkeypatch.setattr(
         "huaweicloud_auth.flow._WAIT_SECONDS", 0.01
     )  # or a request that waits would wait for two minutes
@@ -178,7 +176,7 @@ def test_successor_of_refused_key_is_used_once(use_async: bool) -> None:
 
 
 @BOTH
-def test_refusal_stays_where_the_callable_has_no_other_key(use_async: bool) -> None:
+def test_refusal_stays_without_another_key(use_async: bool) -> None:
     calls = []
 
     def failing() -> Credentials:
@@ -196,7 +194,7 @@ def test_refusal_stays_where_the_callable_has_no_other_key(use_async: bool) -> N
 
 @BOTH
 @pytest.mark.parametrize("kind", [AkSkAuth, TokenAuth])
-def test_failing_source_is_credentials_error(kind: Callable[[Any], httpx.Auth], use_async: bool) -> None:
+def test_failing_source_raises_credentials_error(kind: Callable[[Any], httpx.Auth], use_async: bool) -> None:
     def vault() -> Any:
         raise httpx.ConnectError("the vault's own error, with its token")
 

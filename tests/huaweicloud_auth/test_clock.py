@@ -31,7 +31,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("difference", [timedelta(hours=1), timedelta(days=-400)], ids=["ahead", "behind"])
-def test_it_is_corrected_once(connect: Connect, difference: timedelta, caplog: pytest.LogCaptureFixture) -> None:
+def test_clock_is_corrected_once(connect: Connect, difference: timedelta, caplog: pytest.LogCaptureFixture) -> None:
     with off_by(difference) as sandbox:
         session = connect(**options_of(sandbox))
         for _ in range(3):
@@ -44,9 +44,7 @@ def test_it_is_corrected_once(connect: Connect, difference: timedelta, caplog: p
 
 
 @pytest.mark.parametrize("proven", [False, True], ids=["from the start", "later"])
-def test_with_many_in_flight_all_get_through_and_it_is_said_once(
-    proven: bool, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_burst_is_corrected_and_logged_once(proven: bool, caplog: pytest.LogCaptureFixture) -> None:
     difference = [timedelta() if proven else timedelta(hours=-2)]
     at_once = 4 if proven else 20  # a sixth refusal would lock the key: after five, nothing is sent again
 
@@ -65,7 +63,7 @@ def test_with_many_in_flight_all_get_through_and_it_is_said_once(
     assert len([each for each in warnings(caplog) if each.startswith("The clock of")]) == 1
 
 
-def test_clock_that_was_set_makes_a_good_key_unproven(connect: Connect) -> None:
+def test_changed_clock_makes_key_unproven(connect: Connect) -> None:
     """In a burst with a key that got in before, one goes ahead, is refused and corrected, and the others follow."""
     ahead = [timedelta()]
 
@@ -82,7 +80,7 @@ def test_clock_that_was_set_makes_a_good_key_unproven(connect: Connect) -> None:
         assert sum(seen.status == 401 for seen in sandbox.exchanges) == 1
 
 
-def test_a_refusal_for_another_reason_is_not_sent_again(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+def test_refusal_within_clock_tolerance_stays(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
     with off_by(timedelta(minutes=4)) as sandbox:
         wrong = options_of(sandbox) | {"credentials": Credentials(sandbox.credentials.ak, "wrong-secret-key")}
         with pytest.raises(AuthenticationError):
@@ -95,7 +93,7 @@ def test_a_refusal_for_another_reason_is_not_sent_again(connect: Connect, caplog
 @pytest.mark.parametrize(
     ("body", "headers"), [(REFUSED, []), (b'{"error_code": "APIGW.0303"}', [DATE])], ids=["no date", "another code"]
 )
-def test_without_reason_or_date_nothing_is_corrected(
+def test_refusal_without_reason_or_date_stays(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], body: bytes, headers: list[str]
 ) -> None:
     server.answer(body, "401 Unauthorized", *headers)
@@ -106,7 +104,7 @@ def test_without_reason_or_date_nothing_is_corrected(
     assert len(server.requests) == 1
 
 
-def test_a_second_refusal_ends_it(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_second_refusal_raises(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answer(REFUSED, "401 Unauthorized", DATE)
     server.answer(REFUSED, "401 Unauthorized", DATE)
 
@@ -118,7 +116,7 @@ def test_a_second_refusal_ends_it(connect: Connect, server: RawServer, raw_optio
     assert dates[0] != dates[1]
 
 
-def test_an_endpoints_offset_is_its_own(server: RawServer) -> None:
+def test_offset_belongs_to_endpoint(server: RawServer) -> None:
     with off_by(timedelta(hours=1)) as sandbox:
         auth = AkSkAuth(sandbox.credentials, sandbox.project_id)
         with MetaStudio(endpoint=sandbox.url, project_id=sandbox.project_id, auth=auth) as studio:
@@ -131,7 +129,7 @@ def test_an_endpoints_offset_is_its_own(server: RawServer) -> None:
     assert abs(sent - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_a_stream_is_used_up_and_not_sent_again(server: RawServer) -> None:
+def test_stream_is_not_sent_again(server: RawServer) -> None:
     def stream() -> Iterator[bytes]:
         yield b"once"
 

@@ -53,7 +53,7 @@ def who(request: httpx.Request) -> str:
     return request.headers["Authorization"].partition("Access=")[2].partition(",")[0] or request.headers["X-Auth-Token"]
 
 
-def test_the_order_is_argument_environment_file(default_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order_is_argument_environment_file(default_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(default_file, PROFILE)
     assert who(sent()) == "FILE-AK"
 
@@ -68,7 +68,7 @@ def test_the_order_is_argument_environment_file(default_file: Path, monkeypatch:
     assert who(sent(credentials=Credentials("ARG-AK", "argument-secret"))) == "ARG-AK"
 
 
-def test_the_project_id_comes_from_the_same_places(default_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_project_id_has_the_same_order(default_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(default_file, PROFILE)
     assert sent().headers["X-Project-Id"] == "file-project"
     monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "environment-project")
@@ -76,7 +76,7 @@ def test_the_project_id_comes_from_the_same_places(default_file: Path, monkeypat
     assert sent(project_id="argument-project").headers["X-Project-Id"] == "argument-project"
 
 
-def test_a_pair_is_never_mixed_from_two_places(default_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pair_is_never_mixed(default_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(default_file, PROFILE + "security_token = file-security-token\n")
     assert sent().headers["X-Security-Token"] == "file-security-token"
 
@@ -88,7 +88,7 @@ def test_a_pair_is_never_mixed_from_two_places(default_file: Path, monkeypatch: 
     assert "X-Security-Token" not in sent().headers
 
 
-def test_the_environment_can_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_names_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(write(tmp_path / "elsewhere.ini", PROFILE)))
     assert who(sent()) == "FILE-AK"
 
@@ -96,13 +96,13 @@ def test_the_environment_can_name_the_file(tmp_path: Path, monkeypatch: pytest.M
     assert who(sent()) == "FILE-AK"
 
 
-def test_a_file_may_begin_with_a_byte_order_mark(default_file: Path) -> None:
+def test_file_with_byte_order_mark(default_file: Path) -> None:
     write(default_file, "\ufeff" + PROFILE)
 
     assert who(sent()) == "FILE-AK"
 
 
-def test_a_file_that_the_environment_names_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_file_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(tmp_path / "missing"))
 
     with pytest.raises(
@@ -111,7 +111,7 @@ def test_a_file_that_the_environment_names_must_be_there(tmp_path: Path, monkeyp
         sent(project_id="p")
 
 
-def test_what_is_empty_counts_as_not_set(default_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_value_counts_as_unset(default_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(default_file, "[basic]\nak = FILE-AK\nsk = file-secret-key\nproject_id =\nsecurity_token =\n")
     for name in ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID", "CREDENTIALS_FILE"):
         monkeypatch.setenv(f"HUAWEICLOUD_SDK_{name}", "")
@@ -136,7 +136,7 @@ def test_what_is_empty_counts_as_not_set(default_file: Path, monkeypatch: pytest
         ("[basic]\nak=\nsk=\n", r"no ak and no sk in section \[basic\]"),
     ],
 )
-def test_nothing_found_lists_every_place(default_file: Path, text: str | None, message: str) -> None:
+def test_missing_credentials_lists_places(default_file: Path, text: str | None, message: str) -> None:
     if text is not None:
         write(default_file, text)
 
@@ -158,7 +158,7 @@ def test_nothing_found_lists_every_place(default_file: Path, text: str | None, m
         ("[basic]\nak = A\nsk = file-secret-key\x00\n", "the SK must be printable ASCII"),
     ],
 )
-def test_a_wrong_file_is_said_without_its_lines(default_file: Path, text: str, message: str) -> None:
+def test_malformed_file_raises_without_its_lines(default_file: Path, text: str, message: str) -> None:
     write(default_file, text)
 
     with pytest.raises(ConfigurationError, match=message) as caught:
@@ -169,7 +169,7 @@ def test_a_wrong_file_is_said_without_its_lines(default_file: Path, text: str, m
     assert "file-secret-key" not in own_frames
 
 
-def test_a_file_that_cannot_be_read_is_said(default_file: Path) -> None:
+def test_unreadable_file_raises(default_file: Path) -> None:
     default_file.mkdir(parents=True)
 
     with pytest.raises(ConfigurationError, match=r"cannot read .*credentials: Is a directory"):
@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_read_is_said(default_file: Path) -> None:
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o400, 0), (0o640, 1), (0o604, 1), (0o620, 1)])
-def test_a_file_that_others_can_access_gets_a_warning(
+def test_file_open_to_others_is_warning(
     default_file: Path, caplog: pytest.LogCaptureFixture, mode: int, warned: int
 ) -> None:
     write(default_file, PROFILE, mode)
@@ -195,7 +195,7 @@ def test_keys_of_the_file_show_the_access_key_only(default_file: Path) -> None:
     assert repr(profile().credentials()) == "Credentials(ak='FILE-AK', sk='***', security_token=None)"
 
 
-def test_half_a_pair_is_said_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_pair_raises_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "environment-secret-sk")
     monkeypatch.setenv("HUAWEICLOUD_SDK_SECURITY_TOKEN", "environment-secret-token")
 
@@ -205,16 +205,14 @@ def test_half_a_pair_is_said_without_showing_it(monkeypatch: pytest.MonkeyPatch)
     assert "environment-secret" not in shown(caught.value)
 
 
-def test_without_a_home_directory_there_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_home_directory_means_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what it does where there is no home
 
     assert profile().note == "no such file"
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: f"[basic]\n{text}".encode("utf-8", "replace")))
-def test_whatever_is_in_the_file_there_is_a_profile_or_a_clear_error(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
+def test_any_file_is_profile_or_clear_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("profile") / "credentials"
     path.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
@@ -226,7 +224,7 @@ def test_whatever_is_in_the_file_there_is_a_profile_or_a_clear_error(
 
 
 @given(st.binary(max_size=300), st.integers(300, 599))
-def test_whatever_is_in_an_error_body_there_is_a_printable_error(body: bytes, status: int) -> None:
+def test_any_error_body_is_printable(body: bytes, status: int) -> None:
     error = status_error(httpx.Response(status, content=body))
 
     assert str(error).startswith(str(status))
@@ -244,7 +242,7 @@ def test_whatever_is_in_an_error_body_there_is_a_printable_error(body: bytes, st
         },
     )
 )
-def test_whatever_the_fields_of_an_error_are(fields: dict[str, Any]) -> None:
+def test_any_error_fields_are_printable(fields: dict[str, Any]) -> None:
     error = status_error(httpx.Response(400, json=fields))
 
     assert str(error).isprintable()
@@ -253,14 +251,14 @@ def test_whatever_the_fields_of_an_error_are(fields: dict[str, Any]) -> None:
         assert getattr(error, name) == (value if isinstance(value, str) and value else None)
 
 
-def test_a_secret_is_a_string_that_does_not_show_itself() -> None:
+def test_secret_does_not_show_itself() -> None:
     secret = Secret("the-secret-itself")
 
     assert secret == "the-secret-itself"
     assert f"{[secret]} {secret!r}" == "['***'] '***'"
 
 
-def test_a_part_of_a_secret_does_not_show_itself() -> None:
+def test_part_of_secret_does_not_show_itself() -> None:
     """rich and structlog cut what is long before they call `repr`."""
     secret = Secret("the-secret-itself" * 20)
 

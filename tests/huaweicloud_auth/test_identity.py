@@ -60,7 +60,7 @@ def test_region_and_key_are_enough(connect: Connect, regional: dict[str, Any], i
     assert "x-project-id" not in iam.seen[0].headers
 
 
-def test_project_id_that_is_given_is_not_looked_up(
+def test_given_project_id_is_not_looked_up(
     connect: Connect, regional: dict[str, Any], iam: IdentityServer, sandbox: Sandbox
 ) -> None:
     assert connect(**regional, project_id=sandbox.project_id).show(REFERENCE_JOB).job_id == REFERENCE_JOB
@@ -110,7 +110,7 @@ def test_threads_look_up_once(iam: IdentityServer) -> None:
 @pytest.mark.parametrize(
     "body", [b"<html>", b"[]", b'{"projects": [{}]}', b'{"projects": 5}', b'{"projects": [{"id": "a/b"}]}']
 )
-def test_projects_that_cannot_be_read(iam: IdentityServer, body: bytes) -> None:
+def test_unreadable_projects_raise(iam: IdentityServer, body: bytes) -> None:
     iam.failures.append((200, body))
     with pytest.raises(CredentialsError, match="project ID: "):
         project_of(key_of(iam), REGION)()
@@ -156,7 +156,7 @@ def test_token_for_a_password(connect: Connect, tokens: dict[str, Any], iam: Ide
     assert token.startswith("iam-token-1-")
 
 
-def test_token_that_must_be_renewed(
+def test_refused_token_is_renewed(
     connect: Connect, tokens: dict[str, Any], iam: IdentityServer, server: RawServer
 ) -> None:
     server.answer(TOKEN_EXPIRED, "401 Unauthorized")
@@ -166,7 +166,7 @@ def test_token_that_must_be_renewed(
     assert [token[:12] for _, token in sent(server)] == ["iam-token-1-", "iam-token-2-"]
 
 
-def test_token_that_has_ended_is_renewed(
+def test_expired_token_is_renewed(
     connect: Connect, tokens: dict[str, Any], iam: IdentityServer, server: RawServer
 ) -> None:
     iam.life = timedelta(seconds=30)  # none serves in its last minute
@@ -189,7 +189,7 @@ def test_wrong_password_is_sent_once(
 
 
 @pytest.mark.parametrize("status", [408, 429, 503])
-def test_iam_that_is_down_is_asked_again(
+def test_unavailable_iam_is_retried(
     connect: Connect, tokens: dict[str, Any], iam: IdentityServer, server: RawServer, status: int
 ) -> None:
     iam.failures.append((status, b'{"error_code": "APIGW.0613", "error_msg": "IAM unavailable"}'))
@@ -205,7 +205,7 @@ def test_iam_that_is_down_is_asked_again(
     "body",
     [b"", b"[]", b'{"token": 5}', b'{"token": {"expires_at": "soon", "project": {"id": "p"}}}', b'{"token": {}}'],
 )
-def test_token_that_cannot_be_read(iam: IdentityServer, body: bytes) -> None:
+def test_unreadable_token_raises(iam: IdentityServer, body: bytes) -> None:
     iam.failures.append((201, body))
     with pytest.raises(CredentialsError, match="IAM token: "):
         by_password().project_id()
@@ -253,7 +253,7 @@ def test_ecs_without_an_agency(iam: IdentityServer) -> None:
     assert iam.count("/securitykey") == 1
 
 
-def test_token_of_the_metadata_service_is_renewed_once(iam: IdentityServer) -> None:
+def test_metadata_token_is_renewed_once(iam: IdentityServer) -> None:
     for bodies in ([b"Unauthorized"], [b"Unauthorized"] * 2):
         for body in bodies:
             iam.failures.extend([(200, b"a-token"), (401, body)])
@@ -269,14 +269,14 @@ def test_token_of_the_metadata_service_is_renewed_once(iam: IdentityServer) -> N
 @pytest.mark.parametrize(
     "failure", [(500, b"oops"), (200, b"<html>"), (200, b'{"credential": {"access": "A", "secret": "S"}}')]
 )
-def test_keys_that_cannot_be_read(iam: IdentityServer, failure: tuple[int, bytes]) -> None:
+def test_unreadable_keys_raise(iam: IdentityServer, failure: tuple[int, bytes]) -> None:
     iam.metadata_tokens = False
     iam.failures.extend([(404, b""), failure])
     with pytest.raises(CredentialsError, match="ECS credentials: "):
         ecs_agency(endpoint=iam.url)()
 
 
-def test_metadata_service_that_is_not_there() -> None:
+def test_missing_metadata_service_raises() -> None:
     with pytest.raises(CredentialsError, match=r"ECS credentials: .*refused"):
         ecs_agency(endpoint="http://127.0.0.1:1")()
 
@@ -291,7 +291,7 @@ def test_agency_that_a_key_assumes(iam: IdentityServer) -> None:
     assert asked["auth"]["identity"] == {"methods": ["assume_role"], "assume_role": role}
 
 
-def test_agency_that_is_not_there(iam: IdentityServer) -> None:
+def test_missing_agency_raises(iam: IdentityServer) -> None:
     with pytest.raises(CredentialsError, match=r"agency credentials: 127\.0\.0\.1 responded 404"):
         assume_agency("another", domain_id="d", source=key_of(iam), region=REGION)()
 
@@ -318,7 +318,7 @@ def test_wrong_arguments_of_an_agency(change: dict[str, Any], message: str) -> N
         assume_agency(**arguments)
 
 
-def test_key_that_is_refused_is_fetched_once_more(
+def test_refused_key_is_fetched_once_more(
     connect: Connect, regional: dict[str, Any], iam: IdentityServer, sandbox: Sandbox
 ) -> None:
     """It ended on the way, for example. The first key is unknown to the service; its successor is good."""
@@ -334,7 +334,7 @@ def test_key_that_is_refused_is_fetched_once_more(
     assert session.show(REFERENCE_JOB).job_id == REFERENCE_JOB
 
 
-def test_new_key_of_a_good_source_is_taken_for_good(iam: IdentityServer) -> None:
+def test_new_key_of_proven_source_is_proven(iam: IdentityServer) -> None:
     """Before any response to it, so that nothing is held up."""
     first, second = (Credentials(new_access_key(), f"SK{n}", expires_at=iam.now()) for n in range(2))
     iam.keys |= {key.ak: str(key.sk) for key in (first, second)}
@@ -358,7 +358,7 @@ def test_new_key_of_a_good_source_is_taken_for_good(iam: IdentityServer) -> None
         b"HTTP/1.1 401 No\r\nContent-Length: 2\r\nContent-Encoding: gzip\r\n\r\n{}",
     ],
 )
-def test_odd_response_to_a_password_is_final_too(server: RawServer, response: bytes) -> None:
+def test_odd_response_to_password_is_final(server: RawServer, response: bytes) -> None:
     server.answers.append(response)
     auth = IamTokenAuth("user", "the-password-of-the-user", "account", REGION, endpoint=server.url)
     for _ in range(2):
@@ -370,7 +370,7 @@ def test_odd_response_to_a_password_is_final_too(server: RawServer, response: by
 @pytest.mark.parametrize(
     "response", [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"\xff\xfe\r\n\r\n", b""]
 )
-def test_response_that_cannot_be_read(server: RawServer, response: bytes) -> None:
+def test_unreadable_response_raises(server: RawServer, response: bytes) -> None:
     """It is an error of ours, and shows nothing of the request."""
     server.answers.append(response)
     auth = IamTokenAuth("user", "the-password-of-the-user", "account", REGION, endpoint=server.url)
@@ -390,21 +390,21 @@ def test_refusal_that_quotes_a_security_token(server: RawServer) -> None:
     assert "the-security-token" not in str(caught.value)
 
 
-def test_proxy_that_is_not_http(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_must_be_http(monkeypatch: pytest.MonkeyPatch) -> None:
     """A password would go to it in clear text."""
     monkeypatch.setenv("HTTPS_PROXY", "https://user:the-proxy-password@127.0.0.1:1")
     with pytest.raises(ConfigurationError, match="must start with http://"):
         caller_identity(new_credentials(), REGION, endpoint="https://127.0.0.1:1")
 
 
-def test_proxy_of_the_client_is_used(server: RawServer) -> None:
+def test_proxy_of_client_is_used(server: RawServer) -> None:
     look_up = project_of(new_credentials(), REGION, endpoint="https://iam.example.com", proxy=server.url)
     with pytest.raises(CredentialsError):
         look_up()
     assert server.requests[0].startswith(b"CONNECT iam.example.com:443 ")
 
 
-def test_metadata_is_asked_without_a_proxy(
+def test_metadata_service_needs_no_proxy(
     iam: IdentityServer, server: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -415,7 +415,7 @@ def test_metadata_is_asked_without_a_proxy(
     assert server.requests == []
 
 
-def test_expiry_is_by_our_own_clock(iam: IdentityServer) -> None:
+def test_expiry_uses_local_clock(iam: IdentityServer) -> None:
     """Theirs is five hours ahead: a key of one hour still lives for one hour."""
     iam.life, iam.now = timedelta(hours=1), lambda: datetime.now(UTC) + timedelta(hours=5)
     ends = ecs_agency(endpoint=iam.url)().expires_at
@@ -428,7 +428,7 @@ def test_token_of_another_region(iam: IdentityServer) -> None:
         MetaStudio(region=REGION, auth=by_password(region="cn-east-3"))
 
 
-def test_nothing_is_sent_with_a_refused_key_while_the_next_is_fetched() -> None:
+def test_refused_key_is_not_sent_during_fetch() -> None:
     """However long the source takes: whoever comes meanwhile waits for the new key."""
     ends, gate = datetime.now(UTC) + timedelta(hours=1), threading.Event()
     old, new = (Credentials(new_access_key(), "SK", expires_at=ends) for _ in range(2))

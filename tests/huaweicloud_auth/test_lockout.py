@@ -92,7 +92,7 @@ MANY = pytest.mark.parametrize("many", [with_threads, with_tasks, with_both])
 
 
 @MANY
-def test_with_a_wrong_key_three_requests_go_out(
+def test_wrong_key_sends_at_most_three_requests(
     many: Callable[[dict[str, Any]], Outcomes], options: dict[str, Any], sandbox: Sandbox
 ) -> None:
     wrong = Credentials(sandbox.credentials.ak, f"wrong-for-{many.__name__}")
@@ -107,7 +107,7 @@ def test_with_a_wrong_key_three_requests_go_out(
 
 
 @MANY
-def test_with_a_good_key_all_get_through(
+def test_valid_key_is_accepted_each_time(
     many: Callable[[dict[str, Any]], Outcomes], options: dict[str, Any], sandbox: Sandbox
 ) -> None:
     outcomes = many(options)
@@ -117,7 +117,7 @@ def test_with_a_good_key_all_get_through(
 
 
 @MANY
-def test_the_gateway_does_not_lock_the_key(
+def test_gateway_does_not_lock_key(
     many: Callable[[dict[str, Any]], Outcomes], options: dict[str, Any], sandbox: Sandbox
 ) -> None:
     many(options | {"credentials": Credentials(sandbox.credentials.ak, f"also-wrong-for-{many.__name__}")})
@@ -125,7 +125,7 @@ def test_the_gateway_does_not_lock_the_key(
     assert {outcome.job_id for outcome in many(options)} == {REFERENCE_JOB}
 
 
-def test_after_three_refusals_nothing_goes_out(connect: Connect, server: RawServer) -> None:
+def test_three_refusals_block_key(connect: Connect, server: RawServer) -> None:
     wrong = new_credentials("wrong-secret-key")
     options = {"endpoint": server.url, "project_id": "p", "credentials": wrong}
     for _ in range(5):
@@ -152,7 +152,7 @@ def test_after_three_refusals_nothing_goes_out(connect: Connect, server: RawServ
     assert len(server.requests) == MAX_REFUSALS + 1
 
 
-def test_one_success_sets_the_count_back(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_success_resets_count(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     session = connect(**raw_options)
     for status, body in (("401 Unauthorized", REFUSED), ("200 OK", b"{}")) * 5:
         server.answer(body, status)
@@ -190,7 +190,7 @@ def test_refusal_with_status_400_counts(connect: Connect, server: RawServer, raw
     assert len(server.requests) == MAX_REFUSALS
 
 
-def test_a_lost_connection_lets_the_next_one_go_ahead(
+def test_lost_connection_releases_next_request(
     connect: Connect, server: RawServer, raw_options: dict[str, Any]
 ) -> None:
     session = connect(**raw_options)
@@ -201,7 +201,7 @@ def test_a_lost_connection_lets_the_next_one_go_ahead(
     assert session.show("j").job_id == "j"
 
 
-def test_a_cancelled_task_lets_the_next_one_go_ahead(server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_cancelled_task_releases_next_request(server: RawServer, raw_options: dict[str, Any]) -> None:
     async def main() -> None:
         async with AsyncMetaStudio(**raw_options) as studio:
             server.answers.extend([None] * UNPROVEN_AT_ONCE)
@@ -238,7 +238,7 @@ def refuse(guard: KeyGuard, times: int = 1) -> None:
         guard.left(sent)
 
 
-def test_the_five_minutes_pass() -> None:
+def test_key_is_blocked_for_five_minutes() -> None:
     clock = Clock()
     guard = KeyGuard(clock)
     refuse(guard, MAX_REFUSALS)
@@ -254,7 +254,8 @@ def test_the_five_minutes_pass() -> None:
         guard.enter(request())
 
 
-def test_refusals_whose_cause_was_mended_end_at_the_fifth() -> None:
+def test_five_corrected_refusals_block_key() -> None:
+    """Refusals whose cause was corrected count, too: the fifth is the last."""
     guard = KeyGuard(Clock())
     for number in range(LAST_REFUSAL):
         sent = request()
@@ -266,7 +267,7 @@ def test_refusals_whose_cause_was_mended_end_at_the_fifth() -> None:
         guard.enter(request())
 
 
-def test_after_one_that_gets_in_the_count_and_the_time_start_anew() -> None:
+def test_acceptance_resets_count_and_time() -> None:
     guard = KeyGuard(Clock())
     guard.accepted(request())
     for _ in range(MAX_REFUSALS):  # in flight at the same time
@@ -278,7 +279,7 @@ def test_after_one_that_gets_in_the_count_and_the_time_start_anew() -> None:
     assert guard.enter(request()) is None
 
 
-def test_unproven_key_has_few_requests_under_way() -> None:
+def test_unproven_key_has_few_requests_in_flight() -> None:
     guard = KeyGuard(Clock())
     under_way = [request() for _ in range(UNPROVEN_AT_ONCE)]
     assert [guard.enter(each) for each in under_way] == [None] * UNPROVEN_AT_ONCE
@@ -292,7 +293,7 @@ def test_unproven_key_has_few_requests_under_way() -> None:
     assert guard.enter(request()) is None
 
 
-def test_burst_with_a_good_key_starts_slowly() -> None:
+def test_burst_with_proven_key_starts_slowly() -> None:
     """Five at first, twice as many each time that half of them were accepted; later, five again."""
     clock = Clock()
     guard = KeyGuard(clock)
@@ -316,7 +317,7 @@ def test_burst_with_a_good_key_starts_slowly() -> None:
     assert [guard.enter(each) is None for each in later] == [True] * 5 + [False]
 
 
-def test_request_with_a_good_key_is_held_for_two_seconds_at_most() -> None:
+def test_proven_key_waits_two_seconds_at_most() -> None:
     guard = KeyGuard(Clock())
     guard.accepted(request())
     *under_way, held = (request() for _ in range(LAST_REFUSAL + 1))
@@ -326,7 +327,7 @@ def test_request_with_a_good_key_is_held_for_two_seconds_at_most() -> None:
     assert guard.enter(held, waited=HELD_SECONDS) is None
 
 
-def test_with_a_key_that_was_refused_one_goes_ahead() -> None:
+def test_refused_key_sends_one_request() -> None:
     guard = KeyGuard(Clock())
     guard.accepted(request())
 
@@ -336,7 +337,7 @@ def test_with_a_key_that_was_refused_one_goes_ahead() -> None:
     assert guard.enter(held, waited=HELD_SECONDS) is not None
 
 
-def test_request_of_a_closed_loop_is_forgotten() -> None:
+def test_requests_of_closed_loop_are_forgotten() -> None:
     guard, under_way = KeyGuard(Clock()), [request() for _ in range(UNPROVEN_AT_ONCE)]
 
     async def enter() -> None:
@@ -348,7 +349,7 @@ def test_request_of_a_closed_loop_is_forgotten() -> None:
     assert guard.enter(request()) is None
 
 
-def test_key_after_a_good_one_is_taken_for_good() -> None:
+def test_successor_of_proven_key_is_proven() -> None:
     """Both are of one source; a refusal of its own counts for more."""
     before, after, refused = KeyGuard(Clock()), KeyGuard(Clock()), KeyGuard(Clock())
     after.succeed(before)
@@ -361,7 +362,7 @@ def test_key_after_a_good_one_is_taken_for_good() -> None:
     assert (after.is_proven, refused.is_proven) == (True, False)
 
 
-def test_requests_that_were_given_up_may_have_been_refused() -> None:
+def test_abandoned_requests_count_as_refused() -> None:
     """So five of them are the last; those that were never written are not counted."""
     guard = KeyGuard(clock := Clock())
     for is_written in (False, True, True, False, True, True, True):
@@ -385,7 +386,7 @@ def give_up(guard: KeyGuard, clock: Clock, after: float) -> None:
     guard.left(sent)
 
 
-def test_good_key_whose_requests_are_given_up() -> None:
+def test_abandoned_requests_block_proven_key() -> None:
     """It may have been disabled: five that were given up before a refusal could be there are the last."""
     guard = KeyGuard(clock := Clock())
     guard.accepted(request())
@@ -396,7 +397,7 @@ def test_good_key_whose_requests_are_given_up() -> None:
         guard.enter(request())
 
 
-def test_many_given_up_at_once_leave_one_to_go_ahead() -> None:
+def test_requests_abandoned_at_once_leave_one() -> None:
     """As when a notebook or a program is interrupted: the next request shows whether the key is still good."""
     guard = KeyGuard(clock := Clock())
     guard.accepted(request())
@@ -416,7 +417,7 @@ def test_many_given_up_at_once_leave_one_to_go_ahead() -> None:
     assert guard.enter(held) is None
 
 
-def test_slow_service_does_not_shut_a_good_key() -> None:
+def test_slow_service_does_not_block_proven_key() -> None:
     """The gateway refuses at once: what was waited for longer was not refused."""
     guard = KeyGuard(clock := Clock())
     guard.accepted(request())
@@ -448,7 +449,7 @@ def test_access_key_with_several_secret_keys(connect: Connect, server: RawServer
     assert len(server.requests) == LAST_REFUSAL + 1
 
 
-def test_what_is_not_written_when_a_refusal_is_known_is_not_sent() -> None:
+def test_unwritten_request_is_not_sent_after_refusal() -> None:
     guard = KeyGuard(Clock())
     guard.accepted(request())
     late, mended, new = request(), request(), request()
@@ -468,9 +469,7 @@ def test_what_is_not_written_when_a_refusal_is_known_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("transport", [lambda: None, AiohttpTransport], ids=["async", "aiohttp"])
-def test_cancelled_calls_are_counted(
-    server: RawServer, transport: Callable[[], httpx.AsyncBaseTransport | None]
-) -> None:
+def test_cancelled_calls_count(server: RawServer, transport: Callable[[], httpx.AsyncBaseTransport | None]) -> None:
     """A wrong key whose refusals nobody waits for: five requests go out, and those who come later are told why."""
     server.answers.extend([None] * 20)
 
@@ -520,7 +519,7 @@ def _aiohttp(options: dict[str, Any]) -> Outcomes:
 
 
 @pytest.mark.parametrize("burst", [_threads, _tasks, _aiohttp])
-def test_burst_with_a_good_key_that_was_disabled(
+def test_burst_with_disabled_key(
     burst: Callable[[dict[str, Any]], Outcomes], server: RawServer, raw_options: dict[str, Any]
 ) -> None:
     """The key is unknown by the time of the burst: five refusals at most, and every call is told."""
@@ -536,7 +535,7 @@ def test_burst_with_a_good_key_that_was_disabled(
 
 
 @pytest.mark.parametrize("burst", [_threads, _tasks, _aiohttp])
-def test_burst_with_a_good_key_gets_through(
+def test_burst_with_valid_key(
     burst: Callable[[dict[str, Any]], Outcomes], server: RawServer, raw_options: dict[str, Any]
 ) -> None:
     for _ in range(BURST + 1):
@@ -545,7 +544,7 @@ def test_burst_with_a_good_key_gets_through(
     assert {getattr(each, "job_id", each) for each in burst(raw_options)} == {"j"}
 
 
-def test_connections_that_are_refused_are_not_counted(connect: Connect, server: RawServer) -> None:
+def test_refused_connections_do_not_count(connect: Connect, server: RawServer) -> None:
     """Nothing was sent, so nothing can have been refused."""
     key = new_credentials()
     session = connect(endpoint="http://127.0.0.1:1", project_id="p", credentials=key, max_retries=0)
@@ -558,7 +557,7 @@ def test_connections_that_are_refused_are_not_counted(connect: Connect, server: 
 
 
 @pytest.mark.parametrize("transport", [lambda: None, AiohttpTransport], ids=["async", "aiohttp"])
-def test_cancelled_handshakes_are_not_counted(
+def test_cancelled_handshakes_do_not_count(
     server: RawServer, transport: Callable[[], httpx.AsyncBaseTransport | None]
 ) -> None:
     """Nothing was sent, so nothing can have been refused."""
@@ -587,7 +586,7 @@ def test_cancelled_handshakes_are_not_counted(
         assert asyncio.run(main(listener)) == "j"
 
 
-def test_all_endpoints_together(connect: Connect) -> None:
+def test_refusals_of_all_endpoints_count(connect: Connect) -> None:
     """It is the key that is locked, not the endpoint."""
     credentials = new_credentials("wrong")
     with raw_server() as one, raw_server() as other:
@@ -599,7 +598,7 @@ def test_all_endpoints_together(connect: Connect) -> None:
         assert len(one.requests) + len(other.requests) == MAX_REFUSALS
 
 
-def test_callable_with_another_token_each_time(connect: Connect, server: RawServer) -> None:
+def test_new_token_each_time_still_blocks_key(connect: Connect, server: RawServer) -> None:
     """Each refusal seems mended, and five are the last."""
     key, tokens = new_access_key(), count()
     for _ in range(20):
@@ -647,7 +646,7 @@ def hold(credentials: Credentials, url: str) -> None:
         guard._in_flight[number] = _InFlight(None)
 
 
-def test_waiting_for_another_one_ends(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: RawServer) -> None:
+def test_wait_for_another_request_ends(monkeypatch: pytest.MonkeyPatch, connect: Connect, server: RawServer) -> None:
     monkeypatch.setattr("huaweicloud_auth.flow._WAIT_SECONDS", 0.01)
     credentials = Credentials("AK", "a-key-that-waits")
     options = {"endpoint": server.url, "project_id": "p", "credentials": credentials, "max_retries": 0}
@@ -658,7 +657,7 @@ def test_waiting_for_another_one_ends(monkeypatch: pytest.MonkeyPatch, connect: 
     assert server.requests == []
 
 
-def test_waiting_for_another_one_takes_no_longer_than_the_call_may(connect: Connect, server: RawServer) -> None:
+def test_wait_ends_at_deadline(connect: Connect, server: RawServer) -> None:
     credentials = Credentials("AK", "another-key-that-waits")
     options = {"endpoint": server.url, "project_id": "p", "credentials": credentials, "max_retries": 0}
     hold(credentials, server.url)
@@ -668,9 +667,7 @@ def test_waiting_for_another_one_takes_no_longer_than_the_call_may(connect: Conn
     assert server.requests == []
 
 
-def test_waiting_for_another_one_ends_in_a_client_that_is_not_ours(
-    monkeypatch: pytest.MonkeyPatch, server: RawServer
-) -> None:
+def test_wait_ends_in_plain_httpx_client(monkeypatch: pytest.MonkeyPatch, server: RawServer) -> None:
     monkeypatch.setattr("huaweicloud_auth.flow._WAIT_SECONDS", 0.01)
     credentials = Credentials("AK", "yet-another-key-that-waits")
     hold(credentials, server.url)
@@ -684,7 +681,7 @@ def test_waiting_for_another_one_ends_in_a_client_that_is_not_ours(
 
 
 @pytest.mark.parametrize("left", ["closed", "with an error"])
-def test_a_flow_that_is_left_lets_the_next_one_go_ahead(left: str) -> None:
+def test_abandoned_flow_releases_next_request(left: str) -> None:
     auth = AkSkAuth(Credentials("LEFTFLOW" + left.upper().replace(" ", ""), "sk"))
     request = httpx.Request("GET", "http://127.0.0.1:9/")
 

@@ -101,7 +101,7 @@ def test_koocli(
     assert who(sent(**{"credentials": name} if as_argument else {})) == expected
 
 
-def test_koocli_is_not_read_unless_it_is_named(hcloud: dict[str, Any]) -> None:
+def test_koocli_is_read_only_if_named(hcloud: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="no credentials"):
         sent(region="cn-north-4", project_id="p")
 
@@ -131,7 +131,7 @@ def test_koocli_with_encrypted_keys(
         (None, "cannot read KooCLI's profiles"),
     ],
 )
-def test_koocli_that_cannot_be_read(tmp_path: Path, config: Any, message: str) -> None:
+def test_unreadable_koocli_file_raises(tmp_path: Path, config: Any, message: str) -> None:
     if config is not None:
         write(tmp_path, config)
     with pytest.raises(ConfigurationError, match=message):
@@ -139,13 +139,13 @@ def test_koocli_that_cannot_be_read(tmp_path: Path, config: Any, message: str) -
 
 
 @pytest.mark.parametrize("name", ["hcloud:", "ecs", "the-secret-key-itself", ""])
-def test_name_that_is_none(name: str) -> None:
+def test_unknown_place_raises(name: str) -> None:
     with pytest.raises(ConfigurationError, match="must be ecs-agency, hcloud or hcloud:PROFILE") as caught:
         sent(credentials=name, region="cn-north-4")
     assert "the-secret" not in str(caught.value)
 
 
-def test_agency_of_the_ecs_is_asked_when_it_is_named(iam: IdentityServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ecs_agency_is_used_if_named(iam: IdentityServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METASTUDIO_METADATA_ENDPOINT", iam.url)
     with pytest.raises(ConfigurationError, match="no credentials"):
         sent(region="cn-north-4", project_id="p")
@@ -177,12 +177,12 @@ def test_unconfirmed_region_is_logged_once(monkeypatch: pytest.MonkeyPatch, capl
 
 
 @pytest.mark.parametrize("region", ["Mars 1", "cn", "cn-north-4.evil.com/", "cn_north_4", "-", "a" * 99 + "-1", 5])
-def test_region_that_is_malformed(region: Any) -> None:
+def test_malformed_region_raises(region: Any) -> None:
     with pytest.raises(ConfigurationError, match="a region looks like cn-north-4"):
         configuration.find_endpoint(region, None)
 
 
-def test_endpoint_of_a_region_can_be_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_of_region_can_be_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable's name is the official SDK's."""
     monkeypatch.setenv("HUAWEICLOUD_SDK_REGION_METASTUDIO_AF_SOUTH_1", "https://proxy.example.com")
     assert configuration.find_endpoint("af-south-1", None)[0] == "https://proxy.example.com"

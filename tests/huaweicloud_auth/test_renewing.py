@@ -156,7 +156,7 @@ def test_fetched_once_for_all(many: Callable[[Source, int], list[Any]], number: 
 
 
 @pytest.mark.parametrize(("many", "number"), [(by_tasks, 1000), (by_trio, 20)])
-def test_all_are_told_of_one_failure(many: Callable[[Source, int], list[Any]], number: int) -> None:
+def test_one_failure_reaches_all_callers(many: Callable[[Source, int], list[Any]], number: int) -> None:
     source = Source(3600)
     source.failure = RuntimeError("down")
     source.gate.clear()
@@ -175,7 +175,7 @@ def test_wall_clock_that_jumps_changes_nothing(hours: float) -> None:
     assert (source.get(), source.fetched) == (2, 2)
 
 
-def test_value_that_has_ended_already_is_not_kept() -> None:
+def test_expired_value_is_not_kept() -> None:
     """Our clock may be wrong: whoever asked gets it, and the next one fetches another."""
     source = Source(-5)
     assert [source.get() for _ in range(3)] == [1, 2, 3]
@@ -188,12 +188,12 @@ def test_value_without_an_end(keeps: bool, numbers: list[int]) -> None:
     assert [source.get() for _ in range(3)] == numbers
 
 
-def test_callable_for_each_time_is_called_where_it_is_needed() -> None:
+def test_callable_runs_in_callers_thread() -> None:
     value = Renewing(threading.current_thread, "value", keeps=False)
     assert [value() for _ in range(2)] == [threading.current_thread()] * 2
 
 
-def test_concurrent_callers_of_it_each_have_their_own() -> None:
+def test_concurrent_callers_have_their_own() -> None:
     """A callable may depend on who calls it: a tenant in a context variable, for example."""
     ready = threading.Barrier(20)
     value = Renewing(threading.get_ident, "value", keeps=False)
@@ -206,7 +206,7 @@ def test_concurrent_callers_of_it_each_have_their_own() -> None:
         assert all(pool.map(get, range(20)))
 
 
-def test_first_value_with_an_end_is_fetched_once() -> None:
+def test_first_expiring_value_is_fetched_once() -> None:
     source, ready = Source(3600, keeps=False), threading.Barrier(20)
 
     def get(_: int) -> int:
@@ -217,7 +217,7 @@ def test_first_value_with_an_end_is_fetched_once() -> None:
         assert set(pool.map(get, range(20))) == {1}
 
 
-def test_refused_value_does_not_serve_while_it_is_replaced() -> None:
+def test_refused_value_is_not_used() -> None:
     source = Source(3600)
     used = source.value()
     source.gate.clear()
@@ -229,7 +229,7 @@ def test_refused_value_does_not_serve_while_it_is_replaced() -> None:
     assert source.get() == 2
 
 
-def test_fetch_that_does_not_end_is_left_alone() -> None:
+def test_fetch_without_end_is_abandoned() -> None:
     source = Source(3600)
     source.gate.clear()
     first = source.gate
@@ -242,7 +242,7 @@ def test_fetch_that_does_not_end_is_left_alone() -> None:
     first.set()
 
 
-def test_failure_is_logged_without_the_lock(caplog: pytest.LogCaptureFixture) -> None:
+def test_failure_is_logged_without_lock(caplog: pytest.LogCaptureFixture) -> None:
     """A handler may need the value itself."""
     source, seen = Source(3600), []
 
@@ -272,7 +272,7 @@ def test_error_keeps_its_status_and_its_cause() -> None:
     assert (caught.value.status_code, caught.value.__cause__) == (403, cause)
 
 
-def test_rejected_source_is_not_asked_again() -> None:
+def test_rejected_source_is_not_called_again() -> None:
     source = Source(3600)
     source.failure = RejectedError("wrong password")
     for _ in range(3):
@@ -294,7 +294,7 @@ def test_renewed_after_a_refusal() -> None:
     assert wait_for(source.value.renewed(other)) is None
 
 
-def test_source_that_does_not_respond() -> None:
+def test_unresponsive_source_raises() -> None:
     source = Source(3600)
     source.gate.clear()
     with pytest.raises(CredentialsError, match="did not respond within 0 s"):

@@ -65,7 +65,7 @@ def authorization(canonical: bytes) -> str:
         ("/Az09-_.~", "/Az09-_.~/"),
     ],
 )
-def test_each_path_segment_is_decoded_once_and_encoded_once(path: str, canonical: str) -> None:
+def test_path_segments_are_normalized(path: str, canonical: str) -> None:
     assert signing.canonical_request("GET", path, {}, [], "").split("\n")[1] == canonical
 
 
@@ -92,11 +92,11 @@ def test_each_path_segment_is_decoded_once_and_encoded_once(path: str, canonical
     ],
     ids=lambda text: text or "none",
 )
-def test_the_query_is_encoded_then_sorted_by_name_and_value(query: str, canonical: str) -> None:
+def test_query_is_encoded_then_sorted(query: str, canonical: str) -> None:
     assert signing.canonical_request("GET", f"/{query}", {}, [], "").split("\n")[2] == canonical
 
 
-def test_header_values_are_stripped_and_a_blank_line_follows_them() -> None:
+def test_header_values_are_stripped() -> None:
     headers = {"x-b": "\t b  c ", "host": HOST, "x-a": ""}
     canonical = signing.canonical_request("GET", "/", headers, ["host", "x-a", "x-b"], "hash")
     assert canonical == f"GET\n/\n\nhost:{HOST}\nx-a:\nx-b:b  c\n\nhost;x-a;x-b\nhash"
@@ -105,7 +105,7 @@ def test_header_values_are_stripped_and_a_blank_line_follows_them() -> None:
 # What is signed
 
 
-def test_the_host_is_signed_with_the_port_that_is_sent() -> None:
+def test_host_is_signed_with_port() -> None:
     expected = authorization(
         f"GET\n/v1/\n\nhost:{HOST}:8443\nx-sdk-date:{DATE}\n\nhost;x-sdk-date\n{signing.hash_hex(b'')}".encode()
     )
@@ -117,12 +117,13 @@ def test_the_host_is_signed_with_the_port_that_is_sent() -> None:
     [(None, False), (b"", False), (b"{}", True), (iter([b"{}"]), True)],
     ids=["none", "empty", "bytes", "stream"],
 )
-def test_content_type_is_signed_only_where_there_is_a_body(body: Any, is_signed: bool) -> None:
+def test_content_type_is_signed_only_with_body(body: Any, is_signed: bool) -> None:
     request = httpx.Request("POST", URL, headers={"Content-Type": "application/json"}, content=body)
     assert ("content-type" in signed_names(signed(request))) is is_signed
 
 
-def test_every_x_header_is_signed_and_what_a_proxy_may_rewrite_is_not() -> None:
+def test_signed_headers() -> None:
+    """Each X- header is signed; a header that a proxy may rewrite is not."""
     headers = {"X-App-UserId": "u", "x-request-id": "r", "Accept": "*/*", "User-Agent": "t", "Via": "v", "Cookie": "c"}
     request = httpx.Request("POST", URL, headers=headers, content=b"{}")
     sent = signed(request, auth_with(TEMPORARY, "project"))
@@ -135,7 +136,7 @@ def test_every_x_header_is_signed_and_what_a_proxy_may_rewrite_is_not() -> None:
     ]
 
 
-def test_a_repeated_header_is_signed_as_one_list() -> None:
+def test_repeated_header_is_signed_as_list() -> None:
     request = httpx.Request("GET", URL, headers=[("X-Sdk-A", "2"), ("x-sdk-a", "1")])
     expected = authorization(
         f"GET\n/v1/jobs/\n\nhost:{HOST}\nx-sdk-a:2, 1\nx-sdk-date:{DATE}\n\n"
@@ -144,7 +145,7 @@ def test_a_repeated_header_is_signed_as_one_list() -> None:
     assert signed(request)["Authorization"] == expected
 
 
-def test_a_header_that_is_not_utf8_is_signed_as_the_bytes_that_are_sent() -> None:
+def test_non_utf8_header_is_signed_as_bytes() -> None:
     request = httpx.Request("GET", URL, headers=[(b"X-Sdk-A", b"\xff")])
     expected = authorization(
         b"GET\n/v1/jobs/\n\nhost:%b\nx-sdk-a:\xff\nx-sdk-date:%b\n\nhost;x-sdk-a;x-sdk-date\n%b"
@@ -153,7 +154,9 @@ def test_a_header_that_is_not_utf8_is_signed_as_the_bytes_that_are_sent() -> Non
     assert signed(request)["Authorization"] == expected
 
 
-def test_a_streamed_body_is_sent_as_unsigned_payload_and_not_read() -> None:
+def test_streamed_body_is_unsigned_payload() -> None:
+    """A streamed body is not read."""
+
     def body() -> Iterator[bytes]:
         pytest.fail("signing read the stream")
         yield b""
@@ -171,7 +174,7 @@ def test_a_streamed_body_is_sent_as_unsigned_payload_and_not_read() -> None:
 
 
 @pytest.mark.parametrize("hours", [-9.5, -5, 0, 5.75, 8, 14])
-def test_the_date_is_utc_whatever_the_zone_of_the_clock(hours: float) -> None:
+def test_date_is_utc_for_any_clock_zone(hours: float) -> None:
     here = NOW.astimezone(timezone(timedelta(hours=hours)))
     sent = signed(httpx.Request("GET", URL), AkSkAuth(CREDENTIALS, now=lambda: here))
     assert sent["X-Sdk-Date"] == DATE
@@ -180,7 +183,7 @@ def test_the_date_is_utc_whatever_the_zone_of_the_clock(hours: float) -> None:
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a running process can be set on Unix only")
 @pytest.mark.parametrize("zone", ["XST-8", "XST+9:30"])
-def test_the_date_is_utc_whatever_the_zone_of_the_machine(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_date_is_utc_for_any_machine_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         with monkeypatch.context() as patched:
             patched.setenv("TZ", zone)
@@ -203,26 +206,26 @@ STALE = {
 }
 
 
-def test_what_an_old_signature_left_is_replaced() -> None:
+def test_old_signature_is_replaced() -> None:
     fresh = signed(httpx.Request("GET", URL), auth_with(TEMPORARY, "project"))
     stale = signed(httpx.Request("GET", URL, headers=STALE), auth_with(TEMPORARY, "project"))
     assert dict(stale) == dict(fresh)
     assert (fresh["X-Project-Id"], fresh["X-Security-Token"], fresh["X-Sdk-Date"]) == ("project", "SecurityToken", DATE)
 
 
-def test_a_permanent_key_takes_away_the_security_token_of_a_temporary_one() -> None:
+def test_permanent_key_removes_security_token() -> None:
     request = httpx.Request("GET", URL)
     signed(request, auth_with(TEMPORARY))
     assert dict(signed(request)) == dict(signed(httpx.Request("GET", URL)))
 
 
-def test_signing_a_request_twice_gives_the_signature_of_once() -> None:
+def test_signing_twice_gives_same_signature() -> None:
     request = httpx.Request("POST", URL, content=b"{}")
     once = dict(signed(request, auth_with(TEMPORARY, "project")))
     assert dict(signed(request, auth_with(TEMPORARY, "project"))) == once
 
 
-def test_only_the_headers_of_the_signature_are_changed() -> None:
+def test_other_headers_are_unchanged() -> None:
     headers = httpx.Headers({"Accept": "*/*", "Content-Type": "application/json", "X-A": " a "})
     request = httpx.Request("POST", f"{URL}?b=2&a=c+d", headers=headers, content=b"{}")
     before = dict(request.headers)
@@ -279,7 +282,7 @@ def wire(request: pytest.FixtureRequest) -> Wire:
     return Wire(request.param)
 
 
-def test_a_request_goes_out_signed(wire: Wire) -> None:
+def test_request_is_signed(wire: Wire) -> None:
     wire.send("GET", params={"q": "a b"})
     expected = authorization(
         f"GET\n/v1/jobs/\nq=a%20b\nhost:{HOST}\nx-sdk-date:{DATE}\n\nhost;x-sdk-date\n{signing.hash_hex(b'')}".encode()
@@ -287,7 +290,7 @@ def test_a_request_goes_out_signed(wire: Wire) -> None:
     assert [request.headers["Authorization"] for request in wire.sent] == [expected]
 
 
-def test_a_json_body_goes_out_signed(wire: Wire) -> None:
+def test_json_body_is_signed(wire: Wire) -> None:
     wire.send("POST", json={"name": "一"})
     expected = authorization(
         f"POST\n/v1/jobs/\n\ncontent-type:application/json\nhost:{HOST}\nx-sdk-date:{DATE}\n\n"
@@ -296,7 +299,7 @@ def test_a_json_body_goes_out_signed(wire: Wire) -> None:
     assert [request.headers["Authorization"] for request in wire.sent] == [expected]
 
 
-def test_a_streamed_body_goes_out_whole(wire: Wire) -> None:
+def test_streamed_body_is_sent_whole(wire: Wire) -> None:
     def chunks() -> Iterator[bytes]:
         yield from (b"a", b"b")
 
@@ -309,7 +312,7 @@ def test_a_streamed_body_goes_out_whole(wire: Wire) -> None:
     assert wire.sent[0].headers["X-Sdk-Content-Sha256"] == "UNSIGNED-PAYLOAD"
 
 
-def test_one_request_leaves_nothing_behind_for_the_next(wire: Wire) -> None:
+def test_requests_are_independent(wire: Wire) -> None:
     of_client, of_request = {"X-A": "a"}, {"X-B": "b"}
     wire.send("GET", "GET", client_headers=of_client, headers=of_request)
     assert (of_client, of_request) == ({"X-A": "a"}, {"X-B": "b"})
@@ -319,7 +322,8 @@ def test_one_request_leaves_nothing_behind_for_the_next(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(("ours", "sent"), [(None, "theirs"), ("theirs", "theirs"), ("ours", "ours")])
-def test_a_project_id_that_is_there_is_signed_and_only_another_one_takes_its_place(ours: str | None, sent: str) -> None:
+def test_existing_project_id_is_signed(ours: str | None, sent: str) -> None:
+    """A project ID in the request is signed, and replaced only by another one."""
     request = httpx.Request("GET", "https://service.example.com/", headers={"X-Project-Id": "theirs"})
     canonical_request = sign(request, Credentials("AK", "SK"), ours, datetime(2026, 1, 2, tzinfo=UTC))
 

@@ -80,7 +80,7 @@ DATES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.ju
     project_id=st.none() | st.uuids().map(lambda uuid: uuid.hex),
     now=DATES,
 )
-def test_any_request_is_signed_as_the_official_signer_does(
+def test_any_request_has_official_signature(
     method: str,
     host: str,
     segments: list[str],
@@ -198,9 +198,10 @@ def test_any_request_is_signed_as_the_official_signer_does(
         ),
     ],
 )
-def test_where_the_official_signer_departs_from_the_algorithm_we_do_not(
+def test_algorithm_wins_over_official_signer(
     method: str, target: str, headers: dict[str, str], body: bytes | None, canonical: str
 ) -> None:
+    """Where the official signer departs from the written algorithm, we do not."""
     request = httpx.Request(method, f"https://{HOST}{target}", headers=headers, content=body)
     signed_headers = canonical.split("\n")[-2].split(";")
     signature = signing.signature(CREDENTIALS.sk, signing.string_to_sign(canonical, DATE))

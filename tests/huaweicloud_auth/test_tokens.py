@@ -27,7 +27,7 @@ def renewing() -> TokenAuth:
     return TokenAuth(lambda: next(tokens))
 
 
-def test_a_callable_is_asked_once_more(
+def test_expired_token_is_renewed_once(
     connect: Connect, server: RawServer, token_options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     server.answer(TOKEN_EXPIRED, "401 Unauthorized")
@@ -39,7 +39,7 @@ def test_a_callable_is_asked_once_more(
     assert said == "The token had to be renewed: sending the request again with a new one"
 
 
-def test_and_not_twice(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:
+def test_second_expiry_raises(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:
     for _ in range(3):
         server.answer(TOKEN_EXPIRED, "401 Unauthorized")
 
@@ -48,9 +48,7 @@ def test_and_not_twice(connect: Connect, server: RawServer, token_options: dict[
     assert len(server.requests) == 2
 
 
-def test_for_another_refusal_it_is_not_asked(
-    connect: Connect, server: RawServer, token_options: dict[str, Any]
-) -> None:
+def test_other_refusal_does_not_renew_token(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:
     server.answer(b'{"error_code": "APIGW.0301"}', "401 Unauthorized")
 
     with pytest.raises(AuthenticationError):
@@ -58,7 +56,7 @@ def test_for_another_refusal_it_is_not_asked(
     assert len(server.requests) == 1
 
 
-def test_a_fixed_token_is_sent_once(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:
+def test_fixed_token_is_sent_once(connect: Connect, server: RawServer, token_options: dict[str, Any]) -> None:
     server.answer(TOKEN_EXPIRED, "401 Unauthorized")
 
     with pytest.raises(AuthenticationError):
@@ -67,9 +65,7 @@ def test_a_fixed_token_is_sent_once(connect: Connect, server: RawServer, token_o
 
 
 @pytest.mark.parametrize("token", [None, 5, b"token-in-bytes", object()])
-def test_what_is_no_text_is_not_sent(
-    connect: Connect, server: RawServer, token_options: dict[str, Any], token: Any
-) -> None:
+def test_token_must_be_a_string(connect: Connect, server: RawServer, token_options: dict[str, Any], token: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"returned <class '{type(token).__name__}'>, not a string") as caught:
         connect(**token_options, auth=TokenAuth(lambda: token)).show("j")
     assert "token-in-bytes" not in shown(caught.value)

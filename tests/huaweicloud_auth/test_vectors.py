@@ -77,20 +77,20 @@ def test_stage(folder: Path, stage: str) -> None:
     assert STAGES[stage](folder) == read(folder, stage)
 
 
-def test_no_stage_of_a_vector_is_missing() -> None:
+def test_each_vector_has_all_stages() -> None:
     found = {folder.name: {file.stem for file in folder.glob("*.txt")} for folder in VECTORS.iterdir()}
     whole = {name: set(SIGNING_STAGES) for name in CANONICAL_HASHES}
     assert found == {**whole, "query-encoding": {"canonical_query"}}
 
 
 @pytest.mark.parametrize("name", CANONICAL_HASHES)
-def test_the_canonical_request_has_the_published_hash(name: str) -> None:
+def test_canonical_request_hash(name: str) -> None:
     assert signing.hash_hex(canonical_request(VECTORS / name).encode()) == CANONICAL_HASHES[name]
 
 
 # Not vpcs-get: it signs a Content-Type without a body, which AkSkAuth leaves alone.
 @pytest.mark.parametrize("name", ["resources-get", "resources-post"])
-def test_a_whole_request_is_signed_as_published(name: str) -> None:
+def test_published_requests_are_signed_alike(name: str) -> None:
     vector = request_of(VECTORS / name)
     now = datetime.strptime(vector["date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     auth = AkSkAuth(Credentials(vector["ak"], vector["sk"]), now=lambda: now)

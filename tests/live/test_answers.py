@@ -43,11 +43,11 @@ def response(status: int, body: dict[str, str]) -> httpx.Response:
         ("The API does not exist", "The API does not exist"),
     ],
 )
-def test_what_gives_somebody_away_is_taken_out(text: str, shown: str) -> None:
+def test_identifying_values_are_removed(text: str, shown: str) -> None:
     assert redacted(text) == shown
 
 
-def test_known_secrets_and_ids_are_taken_out() -> None:
+def test_known_secrets_and_ids_are_removed() -> None:
     text = "key secret-of-mine, token secret-of-mine-too, job My.Job.One and my.job.one, user x"
 
     assert redacted(text, {"secret-of-mine", "secret-of-mine-too", "x", ""}, {"My.Job.One", ""}) == (
@@ -55,7 +55,7 @@ def test_known_secrets_and_ids_are_taken_out() -> None:
     )
 
 
-def test_a_shape_has_names_and_types_only() -> None:
+def test_shape_has_names_and_types_only() -> None:
     value = {"a": "secret", "b": 17, "c": "secret", "d": {"e": None, "f": 1.5}, "g": [True], "h": []}
 
     assert describing.shape(value) == "{a, c: string; b: integer; d: {e: null; f: number}; g: [boolean, …]; h: []}"
@@ -65,11 +65,11 @@ def test_a_shape_has_names_and_types_only() -> None:
     ("text", "form"),
     [(None, "none"), (UUID, "a UUID"), (PROJECT, "32 hexadecimal digits"), ("job-one", "7 characters")],
 )
-def test_an_id_has_a_form(text: str | None, form: str) -> None:
+def test_form_of_id(text: str | None, form: str) -> None:
     assert describing.form(text) == form
 
 
-def test_a_time_has_a_unit() -> None:
+def test_unit_of_time() -> None:
     now = datetime.now(UTC).timestamp()
     times = [None, int(now), int(now * 1000), 17, int(now * 10)]
 
@@ -84,7 +84,7 @@ def test_a_time_has_a_unit() -> None:
     assert describing.unit_and_age(17) == "unknown (2 digits)"
 
 
-def test_an_upload_url_shows_its_form() -> None:
+def test_form_of_upload_url() -> None:
     assert describing.url_form(UPLOAD) == (
         "https, host ….obs.cn-north-4.myhuaweicloud.com, query: AccessKeyId, Expires, Signature"
     )
@@ -92,7 +92,7 @@ def test_an_upload_url_shows_its_form() -> None:
     assert describing.life("https://example.com/a.zip") == "unknown: the URL does not say"
 
 
-def test_headers_are_named_and_quotas_shown() -> None:
+def test_headers_are_named_with_quotas() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     response = httpx.Response(
         400, headers={"Date": date, "X-RateLimit-Remaining": "19", "Set-Cookie": "a=secret"}, json={"request_id": UUID}
@@ -126,7 +126,7 @@ def test_headers_are_named_and_quotas_shown() -> None:
         ),
     ],
 )
-def test_an_error_is_told_with_status_and_code(error: MetaStudioError | None, told: str) -> None:
+def test_error_has_status_and_code(error: MetaStudioError | None, told: str) -> None:
     assert describing.told(error) == told
 
 
@@ -141,7 +141,7 @@ def report(**fields: Any) -> pytest.TestReport:
     return cast("pytest.TestReport", SimpleNamespace(**usual | fields))
 
 
-def test_a_table_can_be_pasted() -> None:
+def test_table_is_markdown() -> None:
     late = report(start=2.0, user_properties=[("other", "x"), (ANSWER, ["Q2", "a|b"])])
     early = report(start=1.0, user_properties=[(ANSWER, ["Question", "A1"])])
     during = report(when="call", user_properties=[(ANSWER, ["Question", "A1"])])
@@ -154,7 +154,7 @@ def test_a_table_can_be_pasted() -> None:
     ]
 
 
-def test_a_failure_shows_its_kind_only() -> None:
+def test_failure_shows_kind_only() -> None:
     crash = SimpleNamespace(reprcrash=SimpleNamespace(message="metastudio.errors.APIConnectionError: secret"))
     reports = [report(failed=True, longrepr=crash), report(failed=True, longrepr="secret"), report()]
 

@@ -75,7 +75,7 @@ def test_limits_are_whole_numbers(studio: MetaStudio, heard: list[httpx.Response
     assert {type(limits.get(name)) for name in LIMITS} <= {int, type(None)}
 
 
-def test_a_response_has_an_id_and_a_date(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
+def test_response_has_id_and_date(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
     refused(studio.short_jobs.limits)
 
     answer("A good response: request ID", describing.request_ids(heard[-1]))
@@ -85,7 +85,7 @@ def test_a_response_has_an_id_and_a_date(studio: MetaStudio, heard: list[httpx.R
     assert http_date(heard[-1].headers, "Date")
 
 
-def test_a_user_changes_no_limits(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
+def test_user_changes_no_limits(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
     http = studio.client.get_httpx_client()
     refused(http.get, path(studio))
     error = refused(http.get, path(studio), headers={"X-App-UserId": USER})
@@ -94,7 +94,7 @@ def test_a_user_changes_no_limits(studio: MetaStudio, heard: list[httpx.Response
     assert not isinstance(error, AuthenticationError)  # the header is signed
 
 
-def test_an_unknown_job_is_refused(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
+def test_unknown_job_is_rejected(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
     error = refused(studio.short_jobs.show, str(uuid4()))
 
     answer("An unknown job ID", told(error))
@@ -105,14 +105,14 @@ def test_an_unknown_job_is_refused(studio: MetaStudio, heard: list[httpx.Respons
     assert error.request_id
 
 
-def test_an_unknown_job_of_a_user_is_refused(studio: MetaStudio, answer: Answers) -> None:
+def test_unknown_job_of_user_is_rejected(studio: MetaStudio, answer: Answers) -> None:
     error = refused(studio.short_jobs.show, str(uuid4()), app_user_id=USER)
 
     answer("An unknown job ID with X-App-UserId", told(error))
     assert isinstance(error, BadRequestError | NotFoundError)
 
 
-def test_a_malformed_job_id_is_refused(studio: MetaStudio, answer: Answers) -> None:
+def test_malformed_job_id_is_rejected(studio: MetaStudio, answer: Answers) -> None:
     error = refused(studio.short_jobs.show, "not-a-job-id")
 
     answer("A malformed job ID", told(error))
@@ -120,7 +120,7 @@ def test_a_malformed_job_id_is_refused(studio: MetaStudio, answer: Answers) -> N
     assert error.error_code
 
 
-def test_there_is_no_list_of_jobs(studio: MetaStudio, answer: Answers) -> None:
+def test_no_list_of_jobs(studio: MetaStudio, answer: Answers) -> None:
     error = refused(studio.client.get_httpx_client().get, path(studio, "short-jobs"))
 
     answer("GET short-jobs, a list", told(error))
@@ -128,7 +128,7 @@ def test_there_is_no_list_of_jobs(studio: MetaStudio, answer: Answers) -> None:
 
 
 @pytest.mark.usefixtures("_then_a_good_one")
-def test_another_project_is_refused(studio: MetaStudio, answer: Answers) -> None:
+def test_another_project_is_rejected(studio: MetaStudio, answer: Answers) -> None:
     error = refused(studio.client.get_httpx_client().get, path(studio, project_id="0" * 32))
 
     answer("Another project's ID in the path", told(error))
@@ -136,7 +136,7 @@ def test_another_project_is_refused(studio: MetaStudio, answer: Answers) -> None
 
 
 @pytest.mark.usefixtures("_then_a_good_one")
-def test_the_project_header_may_be_mandatory(studio: MetaStudio, answer: Answers) -> None:
+def test_project_header_may_be_mandatory(studio: MetaStudio, answer: Answers) -> None:
     pair = key_pair(studio)
     if pair is None:
         pytest.skip("is about requests that are signed with a key pair")
@@ -146,7 +146,7 @@ def test_the_project_header_may_be_mandatory(studio: MetaStudio, answer: Answers
     assert error is None or isinstance(error, APIStatusError)
 
 
-def test_an_unsigned_request_is_refused(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
+def test_unsigned_request_is_refused(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
     """It names no key, so it counts against none."""
     error = refused(studio.client.get_httpx_client().get, path(studio), auth=None)
 
@@ -157,7 +157,7 @@ def test_an_unsigned_request_is_refused(studio: MetaStudio, heard: list[httpx.Re
     assert http_date(error.headers, "Date")  # by which a clock that is off is corrected
 
 
-def test_an_invented_token_is_refused(studio: MetaStudio, answer: Answers) -> None:
+def test_invented_token_is_refused(studio: MetaStudio, answer: Answers) -> None:
     """Nor does this one name a key."""
     error = refused(studio.client.get_httpx_client().get, path(studio), auth=TokenAuth("invented-by-a-live-test"))
 
@@ -165,7 +165,7 @@ def test_an_invented_token_is_refused(studio: MetaStudio, answer: Answers) -> No
     assert isinstance(error, AuthenticationError)
 
 
-def test_the_key_has_the_usual_form(studio: MetaStudio, answer: Answers) -> None:
+def test_key_has_usual_form(studio: MetaStudio, answer: Answers) -> None:
     """Sends nothing. What is usual is inferred from samples, so either answer is a good one."""
     pair = key_pair(studio)
     if pair is None:
@@ -174,9 +174,7 @@ def test_the_key_has_the_usual_form(studio: MetaStudio, answer: Answers) -> None
     answer("AK of 20 capitals and digits, SK of 40 characters", "yes" if describing.is_usual(pair) else "no")
 
 
-def test_a_job_is_what_the_contract_says(
-    studio: MetaStudio, heard: list[httpx.Response], answer: Answers, job_id: str
-) -> None:
+def test_job_matches_contract(studio: MetaStudio, heard: list[httpx.Response], answer: Answers, job_id: str) -> None:
     job = studio.short_jobs.show(job_id)
 
     answer("A job: state and type", f"{job.state}, {job.job_type}")
@@ -198,7 +196,7 @@ def test_another_user_sees_a_job(studio: MetaStudio, heard: list[httpx.Response]
 
 @pytest.mark.usefixtures("_may_write")
 @pytest.mark.timeout(WAIT_SECONDS + 600)
-def test_a_recording_is_assessed(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
+def test_recording_is_assessed(studio: MetaStudio, heard: list[httpx.Response], answer: Answers) -> None:
     journey = Journey(studio, heard, answer)
     journey.upload(journey.create())
     journey.commit()

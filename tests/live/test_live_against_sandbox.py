@@ -83,7 +83,7 @@ def methods(sandbox: Sandbox) -> Counter[str]:
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2", "--dist", "loadfile")], ids=["as pytest", "as scripts/test"])
-def test_every_question_is_answered(options: tuple[str, ...]) -> None:
+def test_each_question_has_a_response(options: tuple[str, ...]) -> None:
     """From the root of the repository, where nothing names the folder of the live tests."""
     with Sandbox() as sandbox:
         ran = run(sandbox, "-m", "live", "--live-write", *options, METASTUDIO_LIVE_JOB_ID=sandbox.add_job())
@@ -96,7 +96,7 @@ def test_every_question_is_answered(options: tuple[str, ...]) -> None:
         assert (sent["POST"], sent["PUT"]) == (2, 1)  # create and commit, and the upload
 
 
-def test_without_live_write_it_only_reads() -> None:
+def test_live_write_is_needed_to_write() -> None:
     with Sandbox() as sandbox:
         without = run(sandbox, "-m", "live", ONE_FILE)
         sent = len(sandbox.exchanges)
@@ -110,7 +110,7 @@ def test_without_live_write_it_only_reads() -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--live-write",), ("-m", "live and not slow", "--live-write")], ids=str)
-def test_nothing_is_sent_unless_asked_for(options: tuple[str, ...]) -> None:
+def test_live_marker_is_needed_to_send(options: tuple[str, ...]) -> None:
     with Sandbox() as sandbox:
         ran = run(sandbox, ONE_FILE, *options, METASTUDIO_LIVE_JOB_ID=sandbox.add_job())
 
@@ -120,7 +120,7 @@ def test_nothing_is_sent_unless_asked_for(options: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"])
-def test_a_wrong_key_is_refused_once(wrong: str) -> None:
+def test_wrong_key_is_refused_once(wrong: str) -> None:
     with Sandbox() as sandbox:
         ran = run(sandbox, "-m", "live", "--live-write", ONE_FILE, **{wrong: "INVENTED-AND-WRONG"})
 
@@ -132,7 +132,7 @@ def test_a_wrong_key_is_refused_once(wrong: str) -> None:
         assert shown(sandbox, ran.table) == set()
 
 
-def test_what_the_service_quotes_is_not_published() -> None:
+def test_quoted_request_is_not_published() -> None:
     async def quoting(request: Request, answer: Answer) -> Response:
         quoted = f"{request.url} {dict(request.headers)} {sandbox.credentials.ak} {sandbox.credentials.sk!s}"
         return JSONResponse({"error_code": "MSS.00000003", "error_msg": quoted}, status_code=400)
@@ -145,7 +145,7 @@ def test_what_the_service_quotes_is_not_published() -> None:
         assert shown(sandbox, ran.table) == set()
 
 
-def test_a_failed_job_is_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_job_is_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     """The service may find no voice in the generated recording."""
 
     async def failed(*_: object) -> Outcome:
@@ -159,7 +159,7 @@ def test_a_failed_job_is_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
         assert re.search(r"^verdict: job_failed_code +\| MSS.20020011$", ran.output, re.MULTILINE)
 
 
-def test_a_rejected_upload_is_told_without_its_url() -> None:
+def test_rejected_upload_is_reported_without_url() -> None:
     with Sandbox() as sandbox:
         sandbox.inject_upload(faults.upload_error(403, "SignatureDoesNotMatch"))
         ran = run(sandbox, "-m", "live", "--live-write", "-k", "recording_is_assessed", ONE_FILE)
@@ -173,7 +173,7 @@ def test_a_rejected_upload_is_told_without_its_url() -> None:
         assert methods(sandbox)["PUT"] == 1
 
 
-def test_an_unknown_state_fails_and_is_told() -> None:
+def test_unknown_state_is_failure() -> None:
     with Sandbox() as sandbox:
         job_id = sandbox.add_job("A_STATE_OF_TOMORROW")
         ran = run(sandbox, "-m", "live", ONE_FILE, METASTUDIO_LIVE_JOB_ID=job_id)

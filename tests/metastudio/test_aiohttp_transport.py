@@ -42,9 +42,7 @@ def send(request: httpx.Request) -> httpx.Response:
         ),
     ],
 )
-def test_a_broken_answer_is_named_as_what_it_is(
-    server: RawServer, answer: bytes, message: str | tuple[str, ...]
-) -> None:
+def test_broken_response_has_its_own_error(server: RawServer, answer: bytes, message: str | tuple[str, ...]) -> None:
     server.answers.append(answer)
 
     with pytest.raises(httpx.RemoteProtocolError) as caught:
@@ -56,7 +54,7 @@ def test_a_broken_answer_is_named_as_what_it_is(
 
 
 @pytest.mark.parametrize("target", ["/", "/a%2Fb/%41;x=1@c:d", "/a?x=%e4+b&y=%2F?&z", "/%E4?a=1%3D2"])
-def test_the_address_goes_out_as_it_was_signed(server: RawServer, target: str) -> None:
+def test_url_is_sent_as_signed(server: RawServer, target: str) -> None:
     server.answer(b"{}")
     send(httpx.Request("GET", server.url + target))
     assert server.requests[0].startswith(f"GET {target} HTTP/1.1\r\n".encode())
@@ -71,19 +69,19 @@ def test_no_header_is_added(server: RawServer, method: str) -> None:
     assert sent == request.headers.raw
 
 
-def test_a_header_goes_out_as_it_was_signed(server: RawServer) -> None:
+def test_header_is_sent_as_signed(server: RawServer) -> None:
     server.answer(b"{}")
     send(httpx.Request("GET", server.url, headers=[(b"X-Name", "Zoë".encode())]))
     assert "X-Name: Zoë\r\n".encode() in server.requests[0]
 
 
-def test_a_header_that_would_be_changed_is_not_sent(server: RawServer) -> None:
+def test_header_that_would_change_is_rejected(server: RawServer) -> None:
     with pytest.raises(httpx.LocalProtocolError, match="one of these is not UTF-8"):
         send(httpx.Request("GET", server.url, headers=[(b"X-Name", "Zoë".encode("latin-1"))]))
     assert server.requests == []
 
 
-def test_a_body_without_a_length_goes_out_in_chunks() -> None:
+def test_body_without_length_is_chunked() -> None:
     received: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -107,7 +105,7 @@ def test_a_body_without_a_length_goes_out_in_chunks() -> None:
     assert received[1] == b"b\r\nhello world\r\n0\r\n\r\n"
 
 
-def test_a_client_that_is_not_ours_can_read_the_answer(server: RawServer) -> None:
+def test_plain_httpx_client_reads_response(server: RawServer) -> None:
     server.answer(gzip.compress(b'{"a": null}'), "200 OK", "Content-Encoding: gzip")
 
     async def get() -> httpx.Response:

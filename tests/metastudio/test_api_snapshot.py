@@ -145,7 +145,7 @@ def _definition(value: type) -> ast.ClassDef:
     return found
 
 
-def test_the_public_interface_is_what_it_was() -> None:
+def test_public_interface_is_unchanged() -> None:
     difference = difflib.unified_diff(
         SNAPSHOT.read_text("utf-8").splitlines(), render().splitlines(), "as it was", "as it is", lineterm="", n=2
     )

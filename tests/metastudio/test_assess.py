@@ -111,9 +111,7 @@ def test_recording_outside_the_limits_creates_no_job(
     assert [each.target.rpartition("/")[2] for each in sandbox.exchanges] == ["tenant-duration-cfg"]
 
 
-def test_odd_recording_is_warned_of(
-    connect: Connect, options: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_odd_recording_is_warning(connect: Connect, options: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(WaitTimeout):
         connect(**options).do("assess", recordings.wav(seconds=12, rate=8000, channels=2), timeout=5)
 
@@ -128,9 +126,7 @@ def test_unknown_limits_do_not_end_it(connect: Connect, options: dict[str, Any],
     assert connect(**options).do("assess", recordings.wav(seconds=3), timeout=60).state == "SUCCEED"
 
 
-def test_refused_key_ends_it_before_a_job_is_created(
-    connect: Connect, options: dict[str, Any], sandbox: Sandbox
-) -> None:
+def test_refused_key_creates_no_job(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     wrong = Credentials(sandbox.credentials.ak, "wrong-for-the-journey")
 
     with pytest.raises(AuthenticationError):
@@ -139,16 +135,14 @@ def test_refused_key_ends_it_before_a_job_is_created(
 
 
 @INSTANT
-def test_failed_job_is_raised_as_itself(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_failed_job_is_raised(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     empty_zip = b"PK\x05\x06" + bytes(18)
 
     with pytest.raises(ShortJobFailed, match=r"MSS\.20020012"):
         connect(**options).do("assess", empty_zip, timeout=60)
 
 
-def test_timeout_is_raised_as_itself_and_finish_goes_on(
-    connect: Connect, options: dict[str, Any], sandbox: Sandbox
-) -> None:
+def test_finish_continues_after_timeout(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     session = connect(**options)  # virtual time: the sandbox's clock stands still meanwhile
     with pytest.raises(WaitTimeout) as caught:
         session.do("assess", WAV, timeout=5)
@@ -240,6 +234,6 @@ def test_lost_commit_is_not_sent_twice(connect: Connect, options: dict[str, Any]
     assert [step for step, _ in sent(sandbox)].count("commit") == 1
 
 
-def test_create_that_cannot_connect_is_raised_as_itself(connect: Connect, options: dict[str, Any]) -> None:
+def test_failed_create_raises_connection_error(connect: Connect, options: dict[str, Any]) -> None:
     with pytest.raises(APIConnectionError):
         connect(**options | {"endpoint": "http://127.0.0.1:1", "max_retries": 0}).do("assess", WAV, timeout=5)

@@ -69,9 +69,7 @@ def test_error_response_is_raised(
     assert len(server.requests) == 1, "a redirect must not be followed"
 
 
-def test_a_message_is_shown_on_one_printable_line(
-    connect: Connect, server: RawServer, raw_options: dict[str, Any]
-) -> None:
+def test_message_is_one_printable_line(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     message = "first\nsecond \x1b[31mred \x00" + "x" * 10_000
     server.answer(json.dumps({"error_code": "APIGW.0201", "error_msg": message}).encode(), "400 Bad Request")
 
@@ -105,7 +103,7 @@ def test_a_message_is_shown_on_one_printable_line(
         b'{"state": 5}',
     ],
 )
-def test_a_wrong_shape_keeps_the_body(
+def test_invalid_response_keeps_body(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], body: bytes
 ) -> None:
     server.answer(body, "200 OK", "X-Request-Id: r-1")
@@ -131,7 +129,7 @@ def test_a_wrong_shape_keeps_the_body(
         (b'{"assess_result": "excellent"}', "the response does not match the contract"),
     ],
 )
-def test_what_is_wrong_with_it_is_said(
+def test_invalid_response_has_reason(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], body: bytes, reason: str
 ) -> None:
     server.answer(body)
@@ -144,7 +142,7 @@ def test_what_is_wrong_with_it_is_said(
 
 
 @pytest.mark.parametrize("status", ["302 Found", "400 Bad Request", "401 Unauthorized", "500 Internal Server Error"])
-def test_a_compressed_error_is_read(
+def test_compressed_error_is_read(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str
 ) -> None:
     body = b'{"error_code": "X.1", "error_msg": "m"}'
@@ -174,9 +172,7 @@ def test_false_gzip_is_connection_error(connect: Connect, server: RawServer, raw
 
 
 @pytest.mark.parametrize("location", ["/elsewhere", "https://elsewhere.example.com/", ""])
-def test_a_redirect_is_an_error_wherever_it_points(
-    connect: Connect, server: RawServer, raw_options: dict[str, Any], location: str
-) -> None:
+def test_redirect_is_error(connect: Connect, server: RawServer, raw_options: dict[str, Any], location: str) -> None:
     server.answer(b"moved", "301 Moved Permanently", f"Location: {location}")
 
     with pytest.raises(APIStatusError) as caught:
@@ -187,7 +183,7 @@ def test_a_redirect_is_an_error_wherever_it_points(
 
 
 @pytest.mark.parametrize("message", [b"a\tb\x01", b"\xff\xfe", "\u8bed\u97f3".encode("gbk"), "\u8bed\u97f3".encode()])
-def test_what_is_wrong_with_a_message_does_not_cost_the_code(
+def test_malformed_message_keeps_code(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], message: bytes
 ) -> None:
     server.answer(b'{"error_code": "MSS.00010008", "error_msg": "%b"}' % message, "400 Bad Request")
@@ -201,7 +197,7 @@ def test_what_is_wrong_with_a_message_does_not_cost_the_code(
 
 
 @pytest.mark.parametrize("status", ["201 Created", "204 No Content"])
-def test_a_2xx_that_the_contract_does_not_have_is_no_job(
+def test_unknown_success_status_is_invalid(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str
 ) -> None:
     body = JOB if status.startswith("201") else b""
@@ -236,7 +232,7 @@ def test_unknown_fields_are_kept(connect: Connect, server: RawServer, raw_option
     }
 
 
-def test_a_compressed_answer_is_read(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_compressed_response_is_read(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answer(gzip.compress(b'{"job_id": "j", "state": null}'), "200 OK", "Content-Encoding: gzip")
 
     assert connect(**raw_options).show("j").to_dict() == {"job_id": "j"}
@@ -251,7 +247,7 @@ def test_a_compressed_answer_is_read(connect: Connect, server: RawServer, raw_op
     ],
     ids=["lost", "garbage", "cut off"],
 )
-def test_a_broken_answer_is_a_connection_error(
+def test_broken_response_is_connection_error(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], answer: bytes
 ) -> None:
     server.answers.append(answer)
@@ -265,7 +261,7 @@ def test_a_broken_answer_is_a_connection_error(
     assert caught.value.__context__ is None
 
 
-def test_a_refused_connection_is_no_timeout(connect: Connect, raw_options: dict[str, Any], server: RawServer) -> None:
+def test_refused_connection_is_no_timeout(connect: Connect, raw_options: dict[str, Any], server: RawServer) -> None:
     server.shutdown()  # while its thread still waits for a connection, the port stays open
     server.server_close()
 
@@ -275,7 +271,7 @@ def test_a_refused_connection_is_no_timeout(connect: Connect, raw_options: dict[
     assert not isinstance(caught.value, APITimeoutError)
 
 
-def test_a_silent_server_is_a_timeout(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_silent_server_is_timeout(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     # The timeout of the read is real, and short: nobody responds, so it always runs out.
     server.answers.append(None)
 
@@ -300,7 +296,7 @@ def drops(server: RawServer, whole: bytes, drop: Callable[[], None]) -> Iterator
         ("async", b"HTTP/1.1 200 OK\r\nX-A: "),
     ],
 )
-def test_an_answer_in_drops_takes_no_longer_than_the_call_may(
+def test_endless_response_ends_at_deadline(
     server: RawServer, raw_options: dict[str, Any], client: str, start: bytes
 ) -> None:
     session = SyncSession(**raw_options) if client == "sync" else AsyncSession(**raw_options, real_time=True)
@@ -326,7 +322,7 @@ def test_errors_pickle_to_equals(connect: Connect, server: RawServer, raw_option
 
 
 @pytest.mark.parametrize(("message", "said"), [("", "ReadTimeout"), ("too \n late", "ReadTimeout: too late")])
-def test_a_lost_answer_says_what_httpx_said(
+def test_connection_error_has_httpx_message(
     connect: Connect, raw_options: dict[str, Any], message: str, said: str
 ) -> None:
     def lose(_: httpx.Request) -> httpx.Response:
@@ -348,7 +344,7 @@ def test_a_lost_answer_says_what_httpx_said(
         (httpx.Timeout(None), 5, {"connect": 5, "read": 5, "write": 5, "pool": 5}),
     ],
 )
-def test_no_phase_of_an_attempt_may_take_longer_than_the_call(
+def test_each_phase_ends_at_deadline(
     connect: Connect, raw_options: dict[str, Any], timeout: Any, total_timeout: float, expected: dict[str, float]
 ) -> None:
     timeouts: list[dict[str, float]] = []
@@ -363,7 +359,7 @@ def test_no_phase_of_an_attempt_may_take_longer_than_the_call(
     assert timeouts == [expected]
 
 
-def test_a_request_from_within_a_call_is_not_part_of_it(connect: Connect, raw_options: dict[str, Any]) -> None:
+def test_nested_request_has_no_deadline(connect: Connect, raw_options: dict[str, Any]) -> None:
     timeouts: dict[str, float] = {}
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -395,12 +391,13 @@ def test_a_request_from_within_a_call_is_not_part_of_it(connect: Connect, raw_op
     ],
     ids=["path", "relative", "absolute", "path as URL", "URL"],
 )
-def test_the_client_itself_takes_what_httpx_takes_and_its_response_knows_the_request(
+def test_raw_client_has_httpx_arguments(
     server: RawServer,
     raw_options: dict[str, Any],
     transport: httpx.BaseTransport | None,
     url_of: Callable[[str], httpx.URL | str],
 ) -> None:
+    """The response knows its request."""
     server.answer(JOB)
 
     with MetaStudio(**raw_options, transport=transport) as studio:
@@ -412,7 +409,7 @@ def test_the_client_itself_takes_what_httpx_takes_and_its_response_knows_the_req
     assert response.content == response.read() == response.text.encode() == JOB
 
 
-def test_and_so_does_the_async_one(server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_raw_async_client_has_httpx_arguments(server: RawServer, raw_options: dict[str, Any]) -> None:
     async def main() -> httpx.Response:
         async with AsyncMetaStudio(**raw_options) as studio:
             client = studio.client.get_async_httpx_client()
@@ -428,7 +425,7 @@ def test_and_so_does_the_async_one(server: RawServer, raw_options: dict[str, Any
 @pytest.mark.parametrize(
     ("path", "sent"), [("/v1/a b", b"/v1/a%20b"), ("/v1/\xfc", b"/v1/%C3%BC"), ("/v1/%2F?a=b%20c", b"/v1/%2F?a=b%20c")]
 )
-def test_and_encodes_as_httpx_does(server: RawServer, raw_options: dict[str, Any], path: str, sent: bytes) -> None:
+def test_raw_client_encodes_as_httpx(server: RawServer, raw_options: dict[str, Any], path: str, sent: bytes) -> None:
     server.answer(JOB)
 
     with MetaStudio(**raw_options) as studio:
@@ -437,13 +434,13 @@ def test_and_encodes_as_httpx_does(server: RawServer, raw_options: dict[str, Any
     assert server.requests[0].split()[1] == sent
 
 
-def test_and_refuses_what_httpx_refuses(server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_raw_client_rejects_as_httpx(server: RawServer, raw_options: dict[str, Any]) -> None:
     with MetaStudio(**raw_options) as studio, pytest.raises(httpx.InvalidURL, match="non-printable"):
         studio.client.get_httpx_client().get("/v1/a\nb")
     assert server.requests == []
 
 
-def test_no_header_is_sent_that_need_not_be(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_only_needed_headers_are_sent(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answer(JOB)
     connect(**raw_options).show("j")
     first, *others = [line.partition(b":")[0].decode() for line in server.requests[0].splitlines()[1:-1]]
@@ -452,9 +449,7 @@ def test_no_header_is_sent_that_need_not_be(connect: Connect, server: RawServer,
     assert sorted(others) == sorted(["Accept", "Accept-Encoding", "Connection", "User-Agent", *signature])
 
 
-def test_a_compressed_answer_of_the_client_itself_is_decoded_once(
-    server: RawServer, raw_options: dict[str, Any]
-) -> None:
+def test_raw_client_decodes_once(server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answer(gzip.compress(JOB), "200 OK", "Content-Encoding: gzip")
 
     with MetaStudio(**raw_options) as studio:
@@ -472,7 +467,7 @@ class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield piece
 
 
-def test_an_answer_in_pieces_is_put_together(connect: Connect, raw_options: dict[str, Any]) -> None:
+def test_response_in_pieces(connect: Connect, raw_options: dict[str, Any]) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Pieces()))
 
     job = connect(**raw_options, transport=transport).show("j", total_timeout=0.5)  # in virtual time: all in time
@@ -480,7 +475,7 @@ def test_an_answer_in_pieces_is_put_together(connect: Connect, raw_options: dict
     assert job.to_dict() == json.loads(JOB)
 
 
-def test_no_cookies_are_kept(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_cookies_are_not_kept(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     session = connect(**raw_options)
     for _ in range(2):
         server.answer(JOB, "200 OK", "Set-Cookie: a=b")
@@ -504,7 +499,7 @@ def too_long(layers: int, status: str) -> bytes:
     ("layers", "reason"),
     [(0, "larger than 8 MB"), (1, "larger than 8 MB"), (2, "'gzip, gzip', which was not requested")],
 )
-def test_large_response_is_given_up(
+def test_large_response_raises(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], layers: int, reason: str, status: str
 ) -> None:
     server.answers.append(too_long(layers, status))
@@ -531,7 +526,7 @@ def test_response_about_another_job_is_invalid(
     assert session.show("aBc").state == "SUCCEED"
 
 
-def test_response_that_is_deep_enough(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_deepest_response_is_valid(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     """Fifty levels, and a field that is called error_code beside others, are no reason to lose a verdict."""
     deep = b"[" * 49 + b"1" + b"]" * 49
     server.answer(b'{"state": "SUCCEED", "error_code": "0", "news": ' + deep + b"}")
@@ -612,7 +607,7 @@ def test_next_address_is_tried(server: RawServer, raw_options: dict[str, Any], m
         assert studio.short_jobs.show("j").job_id == "j"
 
 
-def test_name_that_does_not_resolve(raw_options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_is_connection_error(raw_options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -624,7 +619,7 @@ def test_name_that_does_not_resolve(raw_options: dict[str, Any], monkeypatch: py
         studio.short_jobs.show("j")
 
 
-def test_upload_whose_response_has_no_end(
+def test_endless_upload_response_ends_at_deadline(
     server: RawServer, raw_options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its body may take its time; its response may not."""
@@ -638,7 +633,7 @@ def test_upload_whose_response_has_no_end(
 
 @pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "503 Service Unavailable"])
 @pytest.mark.parametrize("head", ["Date: T\u00e8u, 26 Nov 2026", "X-Request-Id: \u00e8\u00e8", "Retry-After: \u00e8"])
-def test_header_that_is_not_ascii(
+def test_non_ascii_header(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], status: str, head: str
 ) -> None:
     server.answer(b"{}", status, head)
@@ -647,7 +642,7 @@ def test_header_that_is_not_ascii(
         assert connect(**raw_options).show("j").job_id is None
 
 
-def test_reason_that_is_not_unicode(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_non_unicode_reason(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answers.append(b"HTTP/1.1 404 Not\xff\xfeFound\r\nContent-Length: 0\r\n\r\n")
 
     with pytest.raises(NotFoundError):

@@ -63,7 +63,7 @@ def base_url(studio: MetaStudio | AsyncMetaStudio) -> str:
         ({"max_retries": -1}, "max_retries must be a whole number of at least 0, not -1"),
     ],
 )
-def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], change: Any, message: str) -> None:
+def test_invalid_argument_raises(studio: type[MetaStudio | AsyncMetaStudio], change: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(message)) as caught:
         studio(**GOOD | change)
 
@@ -81,7 +81,7 @@ def test_a_wrong_argument_is_said(studio: type[MetaStudio | AsyncMetaStudio], ch
         ("SSL_CERT_FILE", "/nowhere.pem", "SSL_CERT_DIR): FileNotFoundError: "),
     ],
 )
-def test_what_httpx_cannot_use_is_said(
+def test_value_unusable_by_httpx_raises(
     studio: type[MetaStudio | AsyncMetaStudio], name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -126,7 +126,7 @@ def test_what_httpx_cannot_use_is_said(
         ("user:hunter2@example.com", "must look like https://host or https://host:port, not '…@example.com'"),
     ],
 )
-def test_a_wrong_endpoint_is_said(studio: type[MetaStudio | AsyncMetaStudio], endpoint: Any, message: str) -> None:
+def test_invalid_endpoint_raises(studio: type[MetaStudio | AsyncMetaStudio], endpoint: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(message)) as caught:
         studio(endpoint=endpoint, project_id="p", credentials=Credentials("AK", "SK"))
 
@@ -138,26 +138,26 @@ def test_a_wrong_endpoint_is_said(studio: type[MetaStudio | AsyncMetaStudio], en
     "endpoint",
     ["https://example.com", "https://example.com:8443/", "http://localhost:1", "http://127.8.9.1:1", "http://[::1]:1"],
 )
-def test_a_good_endpoint_is_taken(studio: type[MetaStudio | AsyncMetaStudio], endpoint: str) -> None:
+def test_valid_endpoint_is_accepted(studio: type[MetaStudio | AsyncMetaStudio], endpoint: str) -> None:
     made = studio(endpoint=endpoint, project_id="p", credentials=Credentials("AK", "SK"))
 
     assert base_url(made).rstrip("/") == endpoint.rstrip("/")
 
 
 @STUDIOS
-def test_an_endpoint_is_taken_for_what_it_means(studio: type[MetaStudio | AsyncMetaStudio]) -> None:
+def test_endpoint_is_normalized(studio: type[MetaStudio | AsyncMetaStudio]) -> None:
     made = studio(endpoint="HTTPS://BÜCHER.example:443/#", project_id="p", credentials=Credentials("AK", "SK"))
 
     assert base_url(made) == "https://xn--bcher-kva.example"
 
 
 @STUDIOS
-def test_a_region_gives_its_endpoint(studio: type[MetaStudio | AsyncMetaStudio]) -> None:
+def test_region_gives_endpoint(studio: type[MetaStudio | AsyncMetaStudio]) -> None:
     assert base_url(studio(**GOOD)) == "https://metastudio.cn-north-4.myhuaweicloud.com"
 
 
 @STUDIOS
-def test_the_environment_fills_in_and_an_argument_beats_it(
+def test_argument_wins_over_environment(
     studio: type[MetaStudio | AsyncMetaStudio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("METASTUDIO_REGION", "cn-east-3")
@@ -176,7 +176,7 @@ def test_the_environment_fills_in_and_an_argument_beats_it(
 
 
 @pytest.mark.parametrize(("there", "missing"), [("AK", "SK"), ("SK", "AK")])
-def test_half_a_key_pair_in_the_environment_is_said(monkeypatch: pytest.MonkeyPatch, there: str, missing: str) -> None:
+def test_half_a_pair_in_environment_raises(monkeypatch: pytest.MonkeyPatch, there: str, missing: str) -> None:
     monkeypatch.setenv(f"HUAWEICLOUD_SDK_{there}", "half")
     monkeypatch.setenv("METASTUDIO_AUTH_TOKEN", "token")
 
@@ -186,7 +186,7 @@ def test_half_a_key_pair_in_the_environment_is_said(monkeypatch: pytest.MonkeyPa
         MetaStudio(region="cn-north-4", project_id="p")
 
 
-def test_with_a_pair_and_a_token_in_the_environment_the_pair_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pair_wins_over_token_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METASTUDIO_AUTH_TOKEN", "token")
     assert one_request().headers["X-Auth-Token"] == "token"
 
@@ -213,7 +213,7 @@ def one_request() -> httpx.Request:
 
 
 @pytest.mark.parametrize("job_id", ["", ".", "..", "a/b", "a b", "a\n", "ä", "a%2Fb", "j" * 1001, None, 7])
-def test_a_malformed_job_id_is_said_before_anything_is_sent(job_id: Any) -> None:
+def test_malformed_job_id_raises_before_request(job_id: Any) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         pytest.fail("a request went out")
 
@@ -235,7 +235,7 @@ def test_a_malformed_job_id_is_said_before_anything_is_sent(job_id: Any) -> None
         ("A K ", "SK"),
     ],
 )
-def test_malformed_keys_are_said_without_showing_them(arguments: Any) -> None:
+def test_malformed_keys_are_not_shown(arguments: Any) -> None:
     with pytest.raises(ConfigurationError, match="must be printable ASCII") as caught:
         Credentials(*arguments)
 
@@ -249,7 +249,7 @@ def test_credentials_show_the_access_key_only() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a\n", "ä", None, 7])
-def test_a_malformed_token_is_said(token: Any) -> None:
+def test_malformed_token_raises(token: Any) -> None:
     said = "^the token must be printable" if isinstance(token, str) else "^token must be a string or a function"
     with pytest.raises(ConfigurationError, match=said):
         TokenAuth(token)
@@ -262,7 +262,7 @@ def test_a_malformed_token_is_said(token: Any) -> None:
         (TokenAuth(lambda: ""), "^the token from the callable must be"),
     ],
 )
-def test_a_callable_that_returns_something_else_is_said(auth: httpx.Auth, said: str) -> None:
+def test_callable_with_wrong_result_raises(auth: httpx.Auth, said: str) -> None:
     studio = MetaStudio(region="cn-north-4", project_id="p", auth=auth)
     with studio, pytest.raises(ConfigurationError, match=said):
         studio.short_jobs.show("j")
@@ -324,7 +324,7 @@ def test_no_proxy(endpoint: str, no_proxy: str, is_exempt: bool, monkeypatch: py
     "proxy", ["http://h:99999", "http://h:0", "h:99999", "http://h:port", "ftp://h:1", "http://", "http://[::1", "h:-1"]
 )
 @pytest.mark.parametrize("variable", [None, "HTTPS_PROXY", "ALL_PROXY"])
-def test_a_proxy_that_cannot_be(
+def test_invalid_proxy_raises(
     client: type[Any], proxy: str, variable: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if variable:
@@ -350,7 +350,7 @@ def test_a_proxy_that_cannot_be(
     ],
     ids=repr,
 )
-def test_a_connection_setting_that_cannot_work(client: type[Any], options: dict[str, Any]) -> None:
+def test_unusable_connection_setting_raises(client: type[Any], options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         client(region="cn-north-4", project_id="p", auth=TokenAuth("t"), **options)
 
@@ -365,7 +365,7 @@ def test_a_connection_setting_that_cannot_work(client: type[Any], options: dict[
     ],
     ids=["sync", "async", "aiohttp"],
 )
-def test_authorities_that_are_not_there(
+def test_missing_ca_file_raises(
     make: Callable[[], object], variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
@@ -376,6 +376,6 @@ def test_authorities_that_are_not_there(
 
 
 @pytest.mark.parametrize("options", [{"limit": 0}, {"limit": -1}, {"verify": "ca.pem"}])
-def test_an_aiohttp_setting_that_cannot_work(options: dict[str, Any]) -> None:
+def test_unusable_aiohttp_setting_raises(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         AiohttpTransport(**options)

@@ -94,7 +94,7 @@ async def at_once(studio: AsyncMetaStudio, number: int) -> None:
 
 
 @in_a_loop
-async def test_as_many_connections_as_are_needed_at_once_and_they_are_used_again() -> None:
+async def test_connections_are_reused() -> None:
     async with both() as (server, studio):
         await at_once(studio, 1)
         assert server.opened == 1
@@ -104,7 +104,7 @@ async def test_as_many_connections_as_are_needed_at_once_and_they_are_used_again
 
 
 @in_a_loop
-async def test_with_all_connections_in_use_the_next_request_waits_for_one() -> None:
+async def test_request_waits_for_free_connection() -> None:
     async with both(timeout=httpx.Timeout(None, pool=20), **NOBODY) as (server, studio):
         server.go_on.clear()
         full = asyncio.create_task(at_once(studio, MAX_CONNECTIONS))
@@ -124,7 +124,7 @@ async def test_with_all_connections_in_use_the_next_request_waits_for_one() -> N
 
 
 @in_a_loop
-async def test_a_connection_on_which_something_failed_is_not_used_again() -> None:
+async def test_failed_connection_is_not_reused() -> None:
     async with both() as (server, studio):
         server.answer = ANSWER[:-5]
         with pytest.raises(APIConnectionError):
@@ -136,7 +136,7 @@ async def test_a_connection_on_which_something_failed_is_not_used_again() -> Non
 
 @pytest.mark.parametrize("at_once", [0, 20, len(ANSWER) - 5], ids=["before the answer", "in its head", "in its body"])
 @in_a_loop
-async def test_a_cancelled_request_closes_its_connection_and_frees_its_place(at_once: int) -> None:
+async def test_cancelled_request_closes_its_connection(at_once: int) -> None:
     async with both(**NOBODY) as (server, studio):
         server.go_on.clear()
         server.at_once = at_once
@@ -155,7 +155,7 @@ async def test_a_cancelled_request_closes_its_connection_and_frees_its_place(at_
 
 
 @in_a_loop
-async def test_connections_that_are_no_longer_needed_are_closed_bit_by_bit() -> None:
+async def test_unneeded_connections_are_closed() -> None:
     async with both() as (server, studio):
         await at_once(studio, 3)
         await studio.short_jobs.show("j")
@@ -169,7 +169,7 @@ async def test_connections_that_are_no_longer_needed_are_closed_bit_by_bit() -> 
 
 
 @in_a_loop
-async def test_a_connection_in_use_is_closed_after_it() -> None:
+async def test_connection_in_use_is_closed_afterwards() -> None:
     async with both() as (server, studio):
         server.go_on.clear()
         await server.asked.acquire()
@@ -182,7 +182,7 @@ async def test_a_connection_in_use_is_closed_after_it() -> None:
 
 
 @in_a_loop
-async def test_closing_is_not_left_half_done_when_it_is_cancelled() -> None:
+async def test_cancelled_close_is_completed() -> None:
     async with both() as (server, studio):
         await at_once(studio, 3)
         closing = asyncio.create_task(studio.aclose())
@@ -195,7 +195,7 @@ async def test_closing_is_not_left_half_done_when_it_is_cancelled() -> None:
 
 
 @in_a_loop
-async def test_instrumentation_of_the_transport_sees_what_httpx_would_show_it() -> None:
+async def test_instrumented_transport_sees_requests() -> None:
     async with both() as (_, studio):
         url = studio.client.get_async_httpx_client().base_url.join("/v1")
         transport = AsyncioTransport(verify=True)
@@ -208,7 +208,7 @@ async def test_instrumentation_of_the_transport_sees_what_httpx_would_show_it() 
 
 
 @pytest.mark.parametrize("transport_class", [None, AiohttpTransport, httpx.AsyncHTTPTransport])
-def test_second_event_loop_is_an_error_every_time(
+def test_second_event_loop_raises(
     server: RawServer, raw_options: dict[str, Any], transport_class: Callable[[], httpx.AsyncBaseTransport] | None
 ) -> None:
     studio = AsyncMetaStudio(**raw_options, transport=transport_class and transport_class())
@@ -246,7 +246,7 @@ def test_child_process_opens_its_own_connections(raw_options: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("transport", [lambda: None, AiohttpTransport], ids=["async", "aiohttp"])
-def test_nothing_is_left_of_a_cancelled_tls_handshake(
+def test_cancelled_handshake_leaves_nothing(
     transport: Callable[[], httpx.AsyncBaseTransport | None],
 ) -> None:
     """A server that takes the greeting and says nothing: no socket, no task and no request in the guard is left."""

@@ -43,7 +43,7 @@ def test_printable(text: str, line: str) -> None:
     assert printable(text, limit=8) == line
 
 
-def test_a_line_has_300_characters_at_most() -> None:
+def test_line_has_at_most_300_characters() -> None:
     assert printable("x" * 300) == "x" * 300
     assert printable("x" * 301) == "x" * 299 + "…"
 
@@ -65,7 +65,7 @@ def test_a_line_has_300_characters_at_most() -> None:
         ),
     ],
 )
-def test_what_the_gateway_said(content: bytes, said: str) -> None:
+def test_gateway_message(content: bytes, said: str) -> None:
     response = httpx.Response(418, content=content, headers={"X-Request-Id": "from-the-header"})
 
     assert str(status_error(response)) == said
@@ -105,7 +105,7 @@ def test_class_of_error(status: int, body: bytes, expected: type[APIStatusError]
     assert str(error).isprintable()
 
 
-def test_without_a_request_id_there_is_none() -> None:
+def test_missing_request_id() -> None:
     assert str(status_error(httpx.Response(418))) == "418 (no error code): empty body"
 
 
@@ -121,7 +121,7 @@ def test_without_a_request_id_there_is_none() -> None:
         ("MSS.00010009", "Use the project ID that belongs to the credentials"),
     ],
 )
-def test_there_is_a_hint_where_there_is_something_to_do(code: str, hint: str) -> None:
+def test_hints(code: str, hint: str) -> None:
     error = status_error(httpx.Response(400, json={"error_code": code, "error_msg": "m"}))
 
     assert error.hint is not None
@@ -133,7 +133,7 @@ def test_there_is_a_hint_where_there_is_something_to_do(code: str, hint: str) ->
     ("code", "number"),
     [("APIGW.0301", "0301"), ("APIG.0301", "0301"), ("MSS.0301", None), ("APIGW", ""), ("0301", None), (None, None)],
 )
-def test_the_number_of_a_gateways_code(code: str | None, number: str | None) -> None:
+def test_gateway_code(code: str | None, number: str | None) -> None:
     assert status_error(httpx.Response(400, json={"error_code": code})).gateway_code == number
 
 
@@ -149,7 +149,7 @@ def test_the_number_of_a_gateways_code(code: str | None, number: str | None) -> 
         ({"state": "FAILED\n"}, "short job j ended in FAILED (no reason given)"),
     ],
 )
-def test_why_a_job_failed(fields: dict[str, Any], said: str) -> None:
+def test_message_of_failed_job(fields: dict[str, Any], said: str) -> None:
     assert str(ShortJobFailed(ShortJob.from_dict({"job_id": "j", "state": "FAILED", **fields}))) == said
 
 
@@ -162,11 +162,11 @@ def test_why_a_job_failed(fields: dict[str, Any], said: str) -> None:
         (ShortJob.from_dict({"state": "BRAND\nNEW"}), "its last state was BRAND NEW"),
     ],
 )
-def test_what_was_known_when_the_time_was_up(job: ShortJob | None, last: str) -> None:
+def test_message_of_wait_timeout(job: ShortJob | None, last: str) -> None:
     assert str(WaitTimeout("j", 1.5, job)) == f"short job j did not finish within 1.5 s; {last}"
 
 
-def test_what_is_wrong_with_an_answer_is_said_with_its_beginning() -> None:
+def test_message_of_invalid_response() -> None:
     error = APIResponseValidationError("no JSON", 200, httpx.Headers(), b"<html>" + b"x" * 2000)
 
     assert str(error) == f"no JSON (status 200): <html>{'x' * 113}…"
@@ -177,11 +177,11 @@ NOT_JSON = APIResponseValidationError("no JSON", 200, httpx.Headers({"X-A": "a"}
 
 
 @pytest.mark.parametrize("error", [NOT_JSON, ShortJobFailed(FAILED), WaitTimeout("j", 1.5, FAILED)])
-def test_in_a_log_or_a_list_an_error_is_its_name_and_its_line(error: MetaStudioError) -> None:
+def test_repr_is_name_and_message(error: MetaStudioError) -> None:
     assert repr([error]) == f"[{type(error).__name__}({str(error)!r})]"
 
 
-def test_an_error_that_is_made_by_hand_needs_no_hint() -> None:
+def test_hint_is_optional() -> None:
     assert str(AuthenticationError(401, "X.1", "m", None, httpx.Headers(), b"")) == "401 X.1: m"
 
 

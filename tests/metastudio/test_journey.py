@@ -131,7 +131,7 @@ def test_upload_on_the_wire(
         (b"<html>", "404 Not Found", 1),
     ],
 )
-def test_what_object_storage_rejects(
+def test_rejected_upload(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], answer: bytes, status: str, sent: int
 ) -> None:
     for _ in range(sent):
@@ -162,7 +162,7 @@ def test_lost_upload_is_repeated(connect: Connect, server: RawServer, raw_option
     assert server.requests[0] == server.requests[1]
 
 
-def test_lost_upload_is_not_repeated_after_the_end_of_its_url(
+def test_lost_upload_is_not_repeated_after_expiry(
     connect: Connect, server: RawServer, raw_options: dict[str, Any]
 ) -> None:
     server.answers.append(b"")
@@ -182,7 +182,7 @@ def test_upload_url_must_be_https(connect: Connect, raw_options: dict[str, Any],
 
 
 @pytest.mark.parametrize("file", ["/nowhere.zip", "/", 7, io.StringIO("text")])
-def test_unreadable_file_is_said_before_anything_is_sent(
+def test_unreadable_file_raises_before_request(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], file: Any
 ) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
@@ -207,7 +207,7 @@ def test_end_of_an_upload_url(query: str, end: int | None) -> None:
     assert (found and found.timestamp()) == end
 
 
-def test_query_of_upload_url_is_in_no_log(
+def test_logs_have_no_upload_query(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     server.answers.append(b"")
@@ -220,7 +220,7 @@ def test_query_of_upload_url_is_in_no_log(
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"job_id": "j"}', b'{"data_uploading_url": "https://x"}', b""])
-def test_creation_without_its_fields_is_invalid(
+def test_creation_without_fields_is_invalid(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], body: bytes
 ) -> None:
     server.answer(body)
@@ -257,7 +257,7 @@ def in_state(state: str) -> bytes:
         (["400"], BadRequestError),
     ],
 )
-def test_what_is_repeated_of_create(
+def test_create_retries(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], answers: list[Any], expected: type | None
 ) -> None:
     queue(server, *answers)
@@ -288,7 +288,7 @@ POST, GET = f"POST {PATH}/j HTTP/1.1", f"GET {PATH}/j HTTP/1.1"
         (["400", in_state("UPLOADING")], [POST, GET], BadRequestError),
     ],
 )
-def test_what_is_repeated_of_commit(
+def test_commit_retries(
     connect: Connect,
     server: RawServer,
     raw_options: dict[str, Any],
@@ -318,7 +318,7 @@ def test_finish_names_the_step_that_failed(connect: Connect, server: RawServer, 
     assert isinstance(caught.value.__cause__, BadRequestError)
 
 
-def test_finish_goes_on_after_the_commit(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_finish_continues_after_commit(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     queue(server, in_state("UPLOADING"), b"", in_state("PROCESSING"), in_state("SUCCEED"))
 
     assert connect(**raw_options).do("finish", "j", timeout=60).state == "SUCCEED"

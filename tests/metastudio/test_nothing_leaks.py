@@ -56,7 +56,7 @@ def user_token() -> TokenAuth:
     ],
     ids=["lost", "garbage", "cut off", "no JSON", "wrong shape", "refused", "bad gateway"],
 )
-def test_however_a_call_ends(
+def test_ended_call_shows_no_secret(
     connect: Connect,
     server: RawServer,
     make_auth: Callable[[], httpx.Auth],
@@ -74,7 +74,7 @@ def test_however_a_call_ends(
 
 @pytest.mark.parametrize("make_auth", [key_pair, user_token])
 @pytest.mark.parametrize("transport", [lambda: None, httpx.AsyncHTTPTransport, AiohttpTransport])
-def test_wherever_a_call_is_cancelled(
+def test_cancelled_call_shows_no_secret(
     server: RawServer, make_auth: Callable[[], httpx.Auth], transport: Callable[[], httpx.AsyncBaseTransport | None]
 ) -> None:
     async def cancelled_after(turns: int) -> BaseException:
@@ -96,7 +96,7 @@ def test_wherever_a_call_is_cancelled(
     assert not [secret for secret in SECRETS if secret in everything]
 
 
-def test_the_objects_themselves() -> None:
+def test_objects_show_no_secret() -> None:
     with MetaStudio(region="cn-north-4", project_id="p", auth=key_pair()) as studio:
         objects: list[Any] = [studio, studio.client, studio.short_jobs, key_pair(), user_token()]
         shown_by_them = "".join(f"{each!r} {vars(each)}" for each in objects if hasattr(each, "__dict__"))
@@ -114,7 +114,7 @@ def test_credentials_have_no_vars_and_a_masked_repr() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("AK", "secret\nsecret"), ("AK", "sk", "secret\nsecret")])
-def test_a_malformed_secret(arguments: tuple[str, str] | tuple[str, str, str]) -> None:
+def test_malformed_secret_is_not_shown(arguments: tuple[str, str] | tuple[str, str, str]) -> None:
     with pytest.raises(MetaStudioError) as caught:
         Credentials(*arguments)
 
@@ -153,7 +153,7 @@ def own_frames(error: BaseException) -> str:
         lambda secret: MetaStudio(region="cn-north-4", project_id="p", auth=user_token(), proxy=f"u:{secret}@h:99999"),
     ],
 )
-def test_an_argument_of_the_wrong_kind(make: Callable[[str], object]) -> None:
+def test_wrong_argument_is_not_shown(make: Callable[[str], object]) -> None:
     """Neither its error nor a traceback with locals shows it: it may be a secret, or hold one."""
     with pytest.raises(ConfigurationError) as caught:
         make("the-secret-in-it")
@@ -162,7 +162,7 @@ def test_an_argument_of_the_wrong_kind(make: Callable[[str], object]) -> None:
     assert "the-secret-in-it" not in own_frames(caught.value)
 
 
-def test_a_malformed_endpoint() -> None:
+def test_malformed_endpoint_shows_no_secret() -> None:
     with pytest.raises(ConfigurationError) as caught:
         MetaStudio(endpoint="https://user:the-secret/in-it@host", project_id="p", auth=user_token())
 
@@ -172,7 +172,7 @@ def test_a_malformed_endpoint() -> None:
 @pytest.mark.parametrize("make_auth", [key_pair, user_token])
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, type("SoftTimeLimitExceeded", (Exception,), {})])
 @pytest.mark.parametrize("stream", [SyncStream, AnyIOStream])
-def test_an_interrupt_while_a_request_is_written(
+def test_interrupted_write_shows_no_secret(
     server: RawServer,
     make_auth: Callable[[], httpx.Auth],
     interrupt: type[BaseException],
@@ -200,7 +200,7 @@ def test_an_interrupt_while_a_request_is_written(
     assert not [secret for secret in SECRETS if secret in own_frames(caught.value)]
 
 
-def test_a_redirect_is_not_followed_to_another_host(connect: Connect, server: RawServer) -> None:
+def test_redirect_is_not_followed(connect: Connect, server: RawServer) -> None:
     server.answer(b"", "307 Temporary Redirect", f"Location: {server.url.replace('127.0.0.1', 'localhost')}/elsewhere")
 
     with pytest.raises(MetaStudioError, match="307"):
@@ -211,9 +211,7 @@ def test_a_redirect_is_not_followed_to_another_host(connect: Connect, server: Ra
 
 @pytest.mark.parametrize("make_auth", [key_pair, user_token])
 @pytest.mark.parametrize("url", ["http://example.com/", "http://10.1.2.3/", "http://127.0.0.1.example.com/"])
-def test_plain_http_to_another_machine_is_refused_before_anything_is_sent(
-    make_auth: Callable[[], httpx.Auth], url: str
-) -> None:
+def test_plain_http_raises_before_request(make_auth: Callable[[], httpx.Auth], url: str) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         pytest.fail("a request went out")
 

@@ -119,13 +119,13 @@ def make_calls(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     return run
 
 
-def test_it_is_silent_unless_somebody_listens(make_calls: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_no_logs_by_default(make_calls: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     result = make_calls()
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_at_warning_it_says_what_somebody_should_know(
+def test_logs_at_warning(
     make_calls: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     result = make_calls("WARNING")
@@ -141,7 +141,7 @@ def test_at_warning_it_says_what_somebody_should_know(
     assert "the-secret-of-the-profile" not in result.stderr
 
 
-def test_at_debug_it_says_what_was_sent_and_answered(
+def test_logs_at_debug(
     connect: Connect, options: dict[str, Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = connect(**options)
@@ -214,7 +214,7 @@ def seen(span: ReadableSpan) -> dict[str, Any]:
 
 
 @BOTH
-def test_a_span_says_what_was_sent_and_answered(
+def test_span_attributes(
     show: Show, spans: Callable[[], list[dict[str, Any]]], options: dict[str, Any], sandbox: Sandbox
 ) -> None:
     assert show(**options).job_id == REFERENCE_JOB
@@ -228,7 +228,7 @@ def test_a_span_says_what_was_sent_and_answered(
 
 
 @BOTH
-def test_a_tool_that_wraps_the_clients_of_httpx_sees_every_request(
+def test_wrapped_httpx_client_sees_each_request(
     show: Show, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[httpx.Request] = []
@@ -254,7 +254,7 @@ def json_trace_id(span: dict[str, Any]) -> str:
 
 
 @BOTH
-def test_an_error_status_is_in_its_span_and_each_attempt_has_its_own(
+def test_each_attempt_has_a_span(
     show: Show, spans: Callable[[], list[dict[str, Any]]], options: dict[str, Any], sandbox: Sandbox
 ) -> None:
     sandbox.inject(faults.throttled(retry_after=0))
@@ -266,7 +266,7 @@ def test_an_error_status_is_in_its_span_and_each_attempt_has_its_own(
 
 
 @BOTH
-def test_a_lost_connection_is_an_error_without_a_status(
+def test_lost_connection_is_span_error(
     show: Show, spans: Callable[[], list[dict[str, Any]]], options: dict[str, Any], sandbox: Sandbox
 ) -> None:
     sandbox.inject(faults.lost)
@@ -277,7 +277,7 @@ def test_a_lost_connection_is_an_error_without_a_status(
 
 
 @BOTH
-def test_no_secret_is_in_a_span(
+def test_spans_have_no_secret(
     show: Show, spans: Callable[[], list[dict[str, Any]]], options: dict[str, Any], sandbox: Sandbox
 ) -> None:
     temporary = sandbox.temporary_credentials
@@ -312,7 +312,7 @@ def upload_asynchronously(url: str, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("upload", [upload, upload_asynchronously], ids=["sync", "async"])
-def test_query_of_upload_url_is_in_no_span(
+def test_spans_have_no_upload_query(
     upload: Callable[..., None],
     spans: Callable[[], list[dict[str, Any]]],
     server: RawServer,

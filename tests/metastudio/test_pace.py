@@ -36,7 +36,7 @@ def test_threads_take_different_places() -> None:
     assert places == pytest.approx([number / 10 for number in range(200)])
 
 
-def test_throttled_pace_comes_back() -> None:
+def test_throttled_pace_recovers() -> None:
     pace = Pace(10)
     pace.throttled(sent=1, now=2, seconds=None)
     pace.throttled(sent=1.5, now=2.5, seconds=None)  # under way at the same time: it slows down once
@@ -73,6 +73,6 @@ def test_assess_paces_create_and_commit(connect: Connect, options: dict[str, Any
 
 @pytest.mark.parametrize("share", [0, -1, 1.1, True, "1", float("nan")])
 @pytest.mark.parametrize("studio", [MetaStudio, AsyncMetaStudio])
-def test_wrong_share_is_said(studio: type[MetaStudio | AsyncMetaStudio], share: Any) -> None:
+def test_invalid_share_raises(studio: type[MetaStudio | AsyncMetaStudio], share: Any) -> None:
     with pytest.raises(ConfigurationError, match="quota_share must be"):
         studio(region="cn-north-4", project_id="p", credentials=Credentials("AK", "SK"), quota_share=share)

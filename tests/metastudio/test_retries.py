@@ -59,7 +59,7 @@ def error_of(status: int, code: str | None, **headers: str) -> APIStatusError:
 
 
 @pytest.mark.parametrize(("status", "code", "expected"), TABLE)
-def test_each_row_of_the_gateways_table(status: int, code: str, expected: Repeat) -> None:
+def test_gateway_table(status: int, code: str, expected: Repeat) -> None:
     assert repeat(error_of(status, f"APIGW.{code}")) is expected
 
 
@@ -67,7 +67,7 @@ def test_each_row_of_the_gateways_table(status: int, code: str, expected: Repeat
     ("status", "code", "expected"),
     [(403, "0302", Repeat.NEVER), (502, "0610", Repeat.IF_IDEMPOTENT), (503, "0613", Repeat.ALWAYS)],
 )
-def test_each_verdict_of_the_table(
+def test_verdicts_of_gateway_table(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], status: int, code: str, expected: Repeat
 ) -> None:
     """A query is idempotent, so it is retried with both of the other verdicts."""
@@ -101,7 +101,7 @@ def test_each_verdict_of_the_table(
         (400, "APIGW.0601", Repeat.NEVER),
     ],
 )
-def test_what_is_not_in_the_table(status: int, code: str | None, expected: Repeat) -> None:
+def test_errors_outside_table(status: int, code: str | None, expected: Repeat) -> None:
     assert repeat(error_of(status, code)) is expected
 
 
@@ -117,7 +117,7 @@ def test_what_is_not_in_the_table(status: int, code: str | None, expected: Repea
         (None, Repeat.IF_IDEMPOTENT),
     ],
 )
-def test_a_request_that_never_left_may_always_be_repeated(cause: Exception | None, expected: Repeat) -> None:
+def test_unsent_request_may_be_repeated(cause: Exception | None, expected: Repeat) -> None:
     error = APIConnectionError("x")
     error.__cause__ = cause
 
@@ -126,7 +126,7 @@ def test_a_request_that_never_left_may_always_be_repeated(cause: Exception | Non
 
 
 @pytest.mark.parametrize(("status", "code", "sent_again"), [(502, "APIGW.0610", False), (503, "APIGW.0613", True)])
-def test_what_may_have_been_executed_is_repeated_only_if_idempotent(status: int, code: str, sent_again: bool) -> None:
+def test_executed_request_needs_idempotency(status: int, code: str, sent_again: bool) -> None:
     error = error_of(status, code)
 
     assert new_call(1).delay(error, "get") >= 0
@@ -167,24 +167,24 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         ("Fri, 31 Dec 3000 23:59:59 GMT", None),
     ],
 )
-def test_retry_after_is_a_number_or_a_date_and_junk_is_ignored(value: str, expected: float | None) -> None:
+def test_retry_after_header(value: str, expected: float | None) -> None:
     date = format_datetime(NOW, usegmt=True)
     error = status_error(httpx.Response(429, headers=[(b"Retry-After", value.encode()), (b"Date", date.encode())]))
 
     assert retry_after(error) == expected
 
 
-def test_without_a_date_in_the_answer_our_clock_serves() -> None:
+def test_retry_after_date_without_server_date() -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
 
     assert retry_after(error_of(429, None, **{"Retry-After": soon})) == pytest.approx(30, abs=2)
 
 
-def test_without_a_response_there_is_no_retry_after() -> None:
+def test_retry_after_needs_a_response() -> None:
     assert retry_after(APIConnectionError("x")) is None
 
 
-def test_the_delays_are_full_jitter_and_capped() -> None:
+def test_delays_have_full_jitter_and_cap() -> None:
     def delays(random: Callable[[], float]) -> list[float]:
         call = new_call(7, random=random)
         return [call.delay(error_of(502, None), "get") for _ in range(7)]
@@ -194,16 +194,14 @@ def test_the_delays_are_full_jitter_and_capped() -> None:
     assert delays(lambda: 0.5)[:3] == [0.25, 0.5, 1.0]
 
 
-def test_there_may_be_any_number_of_them() -> None:
+def test_any_number_of_retries() -> None:
     call = new_call(5000, random=lambda: 1.0)
 
     assert [call.delay(error_of(502, None), "get") for _ in range(5000)][-1] == MAX_DELAY
 
 
 @pytest.mark.parametrize("max_retries", [0, 1, 2, 5])
-def test_the_number_of_retries_is_kept_to(
-    connect: Connect, server: RawServer, raw_options: dict[str, Any], max_retries: int
-) -> None:
+def test_max_retries(connect: Connect, server: RawServer, raw_options: dict[str, Any], max_retries: int) -> None:
     for _ in range(10):
         server.answer(b"", "502 Bad Gateway")
     session = connect(**raw_options | {"max_retries": max_retries})
@@ -217,7 +215,7 @@ def test_the_number_of_retries_is_kept_to(
     assert len(server.requests) == max_retries + 3
 
 
-def test_each_attempt_is_signed_afresh(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_each_attempt_is_signed(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     seen = len(sandbox.exchanges)
     sandbox.inject(faults.lost)
     sandbox.inject(faults.html(503))
@@ -229,7 +227,7 @@ def test_each_attempt_is_signed_afresh(connect: Connect, options: dict[str, Any]
     assert all(each.headers["authorization"].count("Signature=") == 1 for each in exchanges)
 
 
-def test_every_attempt_asks_for_credentials(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_each_attempt_gets_credentials(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     pairs = iter([options.pop("credentials")] * 3)
     sandbox.inject(faults.throttled(), times=2)
 
@@ -239,7 +237,7 @@ def test_every_attempt_asks_for_credentials(connect: Connect, options: dict[str,
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_retry_after_is_kept_to(connect: Connect, server: RawServer, raw_options: dict[str, Any], form: str) -> None:
+def test_retry_after_is_respected(connect: Connect, server: RawServer, raw_options: dict[str, Any], form: str) -> None:
     value = "20" if form == "seconds" else format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
     server.answer(b"", "429 Too Many Requests", f"Retry-After: {value}")
     server.answer(b"{}")
@@ -255,7 +253,7 @@ def test_retry_after_is_kept_to(connect: Connect, server: RawServer, raw_options
     [(MAX_RETRY_AFTER + 1, 1000.0), (30, 29.0), (30, 30.0)],
     ids=["beyond the cap", "out of time", "nothing left after it"],
 )
-def test_what_would_take_too_long_is_raised_at_once(
+def test_long_retry_after_raises_at_once(
     connect: Connect, server: RawServer, raw_options: dict[str, Any], seconds: float, total_timeout: float
 ) -> None:
     server.answer(b"", "429 Too Many Requests", f"Retry-After: {seconds:.0f}")
@@ -268,7 +266,7 @@ def test_what_would_take_too_long_is_raised_at_once(
     assert caught.value.headers["Retry-After"] == f"{seconds:.0f}"
 
 
-def test_the_longest_retry_after_is_a_minute(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_longest_retry_after_is_a_minute(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answer(b"", "429 Too Many Requests", "Retry-After: 60")
     server.answer(b"{}")
     session = connect(**raw_options | {"max_retries": 1})
@@ -278,9 +276,7 @@ def test_the_longest_retry_after_is_a_minute(connect: Connect, server: RawServer
     assert session.slept == [60]
 
 
-def test_the_total_timeout_can_be_given_for_a_call(
-    connect: Connect, server: RawServer, raw_options: dict[str, Any]
-) -> None:
+def test_total_timeout_of_a_call(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answer(b"", "429 Too Many Requests", "Retry-After: 30")
     session = connect(**raw_options | {"max_retries": 5})
 
@@ -290,9 +286,7 @@ def test_the_total_timeout_can_be_given_for_a_call(
     assert session.slept == []
 
 
-def test_the_total_timeout_cuts_an_attempt_short(
-    connect: Connect, server: RawServer, raw_options: dict[str, Any]
-) -> None:
+def test_total_timeout_ends_attempt(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answers.append(None)
 
     # Real time, and short; without the cut it would be the 30 seconds of `timeout`.
@@ -303,21 +297,21 @@ def test_the_total_timeout_cuts_an_attempt_short(
 @pytest.mark.parametrize(
     "change", [{"max_retries": -1}, {"max_retries": 1.5}, {"max_retries": True}, {"total_timeout": 0}]
 )
-def test_wrong_arguments_are_said(connect: Connect, raw_options: dict[str, Any], change: dict[str, Any]) -> None:
+def test_invalid_arguments_raise(connect: Connect, raw_options: dict[str, Any], change: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(change))):
         connect(**raw_options | change)
     with pytest.raises(ConfigurationError, match=next(iter(change))):
         connect(**raw_options).show("j", **change)
 
 
-def test_a_parameter_error_is_not_repeated(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_parameter_error_is_not_retried(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     session = connect(**options)
     with pytest.raises(BadRequestError):
         session.show("unknown")
     assert session.slept == []
 
 
-def test_every_retry_is_logged_with_its_reason(
+def test_retries_are_logged_with_reason(
     connect: Connect, options: dict[str, Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.inject(faults.throttled(retry_after=3))
@@ -332,7 +326,7 @@ def test_every_retry_is_logged_with_its_reason(
     assert len(said) == 2
 
 
-def test_an_error_that_is_raised_is_the_last_one(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_last_error_is_raised(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     sandbox.inject(faults.lost)
     sandbox.inject(faults.status(503, "APIGW.0613"))
     sandbox.inject(faults.throttled())

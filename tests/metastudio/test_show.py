@@ -22,9 +22,8 @@ from support.samples import REFERENCE_JOB
 from support.sessions import Connect
 
 
-def test_the_reference_job_comes_back_signed_and_verified(
-    connect: Connect, options: dict[str, Any], sandbox: Sandbox
-) -> None:
+def test_show_reference_job(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+    """The request is signed, and the sandbox verifies it."""
     job = connect(**options).show(REFERENCE_JOB)
 
     assert (job.job_id, job.state) == (REFERENCE_JOB, JobState.SUCCEED)
@@ -38,13 +37,13 @@ def test_the_reference_job_comes_back_signed_and_verified(
     assert "host;x-project-id;x-sdk-date" in seen.canonical_request
 
 
-def test_every_state_of_the_contract_comes_back(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_each_state_is_returned(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     session = connect(**options)
 
     assert {session.show(job_id).state for job_id in list(sandbox.jobs)} >= set(JobState)
 
 
-def test_an_unheard_of_state_comes_back_as_it_is(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_unknown_state_is_unchanged(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     job_id = sandbox.add_job("HIBERNATING")
 
     state = connect(**options).show(job_id).state
@@ -53,9 +52,7 @@ def test_an_unheard_of_state_comes_back_as_it_is(connect: Connect, options: dict
     assert not isinstance(state, JobState)
 
 
-def test_the_app_user_id_goes_with_the_request_and_is_signed(
-    connect: Connect, options: dict[str, Any], sandbox: Sandbox
-) -> None:
+def test_app_user_id_is_signed(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     connect(**options, app_user_id="user-1").show(REFERENCE_JOB)
 
     seen = sandbox.exchanges[-1]
@@ -63,7 +60,7 @@ def test_the_app_user_id_goes_with_the_request_and_is_signed(
     assert "x-app-userid:user-1\n" in (seen.canonical_request or "")
 
 
-def test_a_wrong_signature_gets_the_gateways_answer(connect: Connect, options: dict[str, Any]) -> None:
+def test_wrong_signature_raises(connect: Connect, options: dict[str, Any]) -> None:
     wrong = Credentials(options["credentials"].ak, "not-the-secret-key")
 
     with pytest.raises(AuthenticationError) as caught:
@@ -74,12 +71,12 @@ def test_a_wrong_signature_gets_the_gateways_answer(connect: Connect, options: d
     assert caught.value.request_id == caught.value.headers["X-Request-Id"]
 
 
-def test_an_unknown_access_key_is_refused(connect: Connect, options: dict[str, Any]) -> None:
+def test_unknown_access_key_is_refused(connect: Connect, options: dict[str, Any]) -> None:
     with pytest.raises(AuthenticationError, match="ak not exist"):
         connect(**options | {"credentials": Credentials("NOBODY", "secret")}).show(REFERENCE_JOB)
 
 
-def test_an_unknown_job_is_a_bad_request(connect: Connect, options: dict[str, Any]) -> None:
+def test_unknown_job_is_bad_request(connect: Connect, options: dict[str, Any]) -> None:
     with pytest.raises(BadRequestError, match=r"MSS\.00000003"):
         connect(**options).show("unknown")
 
@@ -91,28 +88,28 @@ def test_another_project_is_denied(connect: Connect, options: dict[str, Any]) ->
     assert caught.value.status_code == 400
 
 
-def test_a_token_works_as_well(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_token_auth(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     del options["credentials"]
 
     assert connect(**options, auth=TokenAuth(sandbox.token)).show(REFERENCE_JOB).job_id == REFERENCE_JOB
     assert "authorization" not in sandbox.exchanges[-1].headers
 
 
-def test_a_wrong_token_is_refused(connect: Connect, options: dict[str, Any]) -> None:
+def test_wrong_token_is_refused(connect: Connect, options: dict[str, Any]) -> None:
     del options["credentials"]
 
     with pytest.raises(AuthenticationError):
         connect(**options, auth=TokenAuth("wrong")).show(REFERENCE_JOB)
 
 
-def test_the_environment_is_enough(connect: Connect, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_enough(connect: Connect, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
 
     assert connect().show(REFERENCE_JOB).job_id == REFERENCE_JOB
 
 
-def test_a_credentials_callable_is_asked_before_each_request(connect: Connect, options: dict[str, Any]) -> None:
+def test_callable_is_called_for_each_request(connect: Connect, options: dict[str, Any]) -> None:
     asked = []
 
     def credentials() -> Credentials:
@@ -127,7 +124,7 @@ def test_a_credentials_callable_is_asked_before_each_request(connect: Connect, o
     assert len(asked) == 2
 
 
-def test_a_generated_function_works_unwrapped(options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_generated_function(options: dict[str, Any], sandbox: Sandbox) -> None:
     with MetaStudio(**options) as studio:
         job = show_short_job.sync(sandbox.project_id, REFERENCE_JOB, client=studio.client)
         with pytest.raises(BadRequestError):
@@ -136,7 +133,7 @@ def test_a_generated_function_works_unwrapped(options: dict[str, Any], sandbox: 
     assert isinstance(job, ShortJob)
 
 
-def test_a_generated_coroutine_works_unwrapped(options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_generated_coroutine(options: dict[str, Any], sandbox: Sandbox) -> None:
     async def main() -> object:
         async with AsyncMetaStudio(**options) as studio:
             with pytest.raises(BadRequestError):
@@ -146,7 +143,7 @@ def test_a_generated_coroutine_works_unwrapped(options: dict[str, Any], sandbox:
     assert isinstance(asyncio.run(main()), ShortJob)
 
 
-def test_many_at_once(options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_concurrent_calls(options: dict[str, Any], sandbox: Sandbox) -> None:
     async def main() -> list[ShortJob]:
         async with AsyncMetaStudio(**options) as studio:
             return await asyncio.gather(*(studio.short_jobs.show(REFERENCE_JOB) for _ in range(50)))

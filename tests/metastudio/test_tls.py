@@ -53,12 +53,12 @@ def options(endpoint: str, **more: Any) -> dict[str, Any]:
     return {"endpoint": endpoint, "project_id": "p", "credentials": Credentials("AK", "SK"), "max_retries": 0, **more}
 
 
-def test_a_server_that_nobody_vouches_for_is_refused(connect: Connect, tls_server: str) -> None:
+def test_unknown_authority_is_rejected(connect: Connect, tls_server: str) -> None:
     with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
         connect(**options(tls_server)).show("j")
 
 
-def test_on_plain_http_it_is_not_left_unverified_either(tls_server: str, server: RawServer) -> None:
+def test_client_of_plain_http_verifies_tls(tls_server: str, server: RawServer) -> None:
     with (
         MetaStudio(**options(server.url)) as studio,
         pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"),
@@ -66,9 +66,7 @@ def test_on_plain_http_it_is_not_left_unverified_either(tls_server: str, server:
         studio.client.get_httpx_client().get(tls_server)
 
 
-def test_with_its_authority_and_a_client_certificate_it_works(
-    connect: Connect, tls_server: str, authority: trustme.CA
-) -> None:
+def test_ca_file_and_client_certificate(connect: Connect, tls_server: str, authority: trustme.CA) -> None:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     authority.issue_cert("client@example.com").configure_cert(context)
@@ -77,14 +75,12 @@ def test_with_its_authority_and_a_client_certificate_it_works(
 
 
 @pytest.mark.parametrize("tls_server", [ssl.CERT_NONE], indirect=True)
-def test_only_who_asks_for_it_goes_unverified(connect: Connect, tls_server: str) -> None:
+def test_verification_can_be_turned_off(connect: Connect, tls_server: str) -> None:
     assert connect(**options(tls_server, verify=False)).show("j").job_id == "j"
 
 
 @pytest.mark.parametrize("connect", ["sync", "async"], indirect=True)  # aiohttp is told, or uses none
-def test_a_proxy_of_the_environment_gets_the_request(
-    connect: Connect, server: RawServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proxy_of_environment(connect: Connect, server: RawServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.answers.append(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
     monkeypatch.setenv("HTTPS_PROXY", server.url)
 
@@ -94,7 +90,7 @@ def test_a_proxy_of_the_environment_gets_the_request(
     assert server.requests[0].startswith(b"CONNECT 127.0.0.1:1 ")
 
 
-def test_a_proxy_gets_the_request(connect: Connect, server: RawServer) -> None:
+def test_proxy_argument(connect: Connect, server: RawServer) -> None:
     server.answers.append(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
     with pytest.raises(APIConnectionError, match="403"):
@@ -162,9 +158,7 @@ def test_missing_client_certificate_is_connection_error(
     ("status", "is_permanent"),
     [("407 Proxy Authentication Required", True), ("403 Forbidden", True), ("405 No", True), ("503 Busy", False)],
 )
-def test_what_a_proxy_refuses_is_permanent(
-    connect: Connect, server: RawServer, status: str, is_permanent: bool
-) -> None:
+def test_refusal_of_proxy_is_permanent(connect: Connect, server: RawServer, status: str, is_permanent: bool) -> None:
     for _ in range(3):
         server.answers.append(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
     session = connect(**options("https://metastudio.example.com", proxy=server.url) | {"max_retries": 2})

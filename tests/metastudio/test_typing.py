@@ -105,7 +105,7 @@ def test_typical_uses_are_accepted(reported: dict[str, list[str]]) -> None:
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_use_is_rejected(reported: dict[str, list[str]], wrong: str) -> None:
+def test_wrong_use_is_rejected(reported: dict[str, list[str]], wrong: str) -> None:
     lines = reported[f"wrong_{list(WRONG).index(wrong)}.py"]
     codes = [re.findall(r"\[([\w-]+)]$", line) for line in lines]
     last = PREAMBLE.count("\n") + 1

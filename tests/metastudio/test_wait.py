@@ -25,14 +25,14 @@ from support.raw_server import RawServer
 from support.sessions import Connect
 
 
-def test_a_finished_job_comes_back_at_once(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_finished_job_returns_at_once(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     session = connect(**options)
 
     assert session.wait(sandbox.add_job("SUCCEED"), timeout=10).state is JobState.SUCCEED
     assert session.slept == []
 
 
-def test_it_asks_until_the_job_is_finished(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_polls_until_job_is_finished(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     states = ["CREATING", "WAITING", "WAITING", "HIBERNATING", "PROCESSING", "SUCCEED"]
     seen: list[Any] = []
     session = connect(**options)
@@ -45,9 +45,7 @@ def test_it_asks_until_the_job_is_finished(connect: Connect, options: dict[str, 
 
 
 @pytest.mark.parametrize("state", sorted(FAILURE_STATES))
-def test_a_failed_job_is_an_error_that_has_it(
-    connect: Connect, options: dict[str, Any], sandbox: Sandbox, state: str
-) -> None:
+def test_failed_job_raises_with_job(connect: Connect, options: dict[str, Any], sandbox: Sandbox, state: str) -> None:
     job_id = sandbox.add_job("PROCESSING", state)
 
     with pytest.raises(ShortJobFailed) as caught:
@@ -60,12 +58,12 @@ def test_a_failed_job_is_an_error_that_has_it(
 
 
 @pytest.mark.parametrize("state", sorted(set(JobState) - SUCCESS_STATES - FAILURE_STATES))
-def test_every_other_state_is_running(connect: Connect, options: dict[str, Any], sandbox: Sandbox, state: str) -> None:
+def test_other_states_are_running(connect: Connect, options: dict[str, Any], sandbox: Sandbox, state: str) -> None:
     with pytest.raises(WaitTimeout):
         connect(**options).wait(sandbox.add_job(state), timeout=3)
 
 
-def test_other_states_can_be_given(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_states_can_be_passed(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     session = connect(**options)
 
     assert session.wait(sandbox.add_job("AUDIT_FAILED"), timeout=9, failure=[], success=["AUDIT_FAILED"]).job_id
@@ -73,9 +71,7 @@ def test_other_states_can_be_given(connect: Connect, options: dict[str, Any], sa
         session.wait(sandbox.add_job("HIBERNATING"), timeout=9, failure=["HIBERNATING"])
 
 
-def test_the_time_is_kept_to_and_the_last_answer_is_not_lost(
-    connect: Connect, options: dict[str, Any], sandbox: Sandbox
-) -> None:
+def test_timeout_has_last_job(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     session = connect(**options)
 
     with pytest.raises(WaitTimeout) as caught:
@@ -87,9 +83,7 @@ def test_the_time_is_kept_to_and_the_last_answer_is_not_lost(
     assert sum(session.slept) == pytest.approx(599), "the last question is asked a second before the end"
 
 
-def test_the_intervals_grow_up_to_a_cap_and_are_jittered(
-    connect: Connect, options: dict[str, Any], sandbox: Sandbox
-) -> None:
+def test_intervals_grow_to_cap_with_jitter(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     session = connect(**options)
     with pytest.raises(WaitTimeout):
         session.wait(sandbox.add_job("WAITING"), timeout=600)
@@ -114,7 +108,7 @@ def test_the_intervals_grow_up_to_a_cap_and_are_jittered(
         faults.changed(assess_result="excellent"),
     ],
 )
-def test_one_lost_answer_does_not_lose_the_wait(
+def test_lost_response_does_not_end_wait(
     connect: Connect, options: dict[str, Any], sandbox: Sandbox, fault: faults.Fault
 ) -> None:
     session = connect(**options, max_retries=0)
@@ -124,7 +118,7 @@ def test_one_lost_answer_does_not_lose_the_wait(
     assert session.wait(job_id, timeout=600).state is JobState.SUCCEED
 
 
-def test_what_was_lost_last_is_the_cause(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_last_failure_is_cause(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     with pytest.raises(WaitTimeout, match="there was no response") as caught:
         connect(**raw_options).wait("j", timeout=60)
 
@@ -132,7 +126,7 @@ def test_what_was_lost_last_is_the_cause(connect: Connect, server: RawServer, ra
     assert caught.value.job is None
 
 
-def test_what_asking_again_would_not_help_ends_it(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_permanent_error_ends_wait(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     session = connect(**options)
     with pytest.raises(BadRequestError):
         session.wait("unknown", timeout=600)
@@ -150,9 +144,7 @@ def test_retries_keep_to_the_deadline_too(connect: Connect, options: dict[str, A
     sandbox._service.faults._coming.clear()
 
 
-def test_after_a_sleep_that_took_too_long_nothing_is_asked(
-    connect: Connect, options: dict[str, Any], sandbox: Sandbox
-) -> None:
+def test_no_poll_after_long_sleep(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     session = connect(**options)
     session.clock.late = 60
     before = len(sandbox.exchanges)
@@ -165,17 +157,17 @@ def test_after_a_sleep_that_took_too_long_nothing_is_asked(
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), "5", None])
-def test_a_wrong_timeout_is_said(connect: Connect, raw_options: dict[str, Any], timeout: Any) -> None:
+def test_invalid_timeout_raises(connect: Connect, raw_options: dict[str, Any], timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match="timeout must be a number above 0"):
         connect(**raw_options).wait("j", timeout=timeout)
 
 
-def test_a_malformed_job_id_is_said(connect: Connect, raw_options: dict[str, Any]) -> None:
+def test_malformed_job_id_raises(connect: Connect, raw_options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"^job_id must"):
         connect(**raw_options).wait("a/b", timeout=5)
 
 
-def test_an_error_of_the_callers_own_goes_through(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_error_of_callback_is_raised(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     def on_update(_: ShortJob) -> None:
         raise error
 
@@ -199,12 +191,12 @@ async def _async_callback(_: ShortJob) -> None: ...
         ({"on_update": _async_callback}, "on_update must be a function, and not an async one"),
     ],
 )
-def test_wrong_arguments_are_said(connect: Connect, raw_options: dict[str, Any], change: Any, said: str) -> None:
+def test_invalid_arguments_raise(connect: Connect, raw_options: dict[str, Any], change: Any, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         connect(**raw_options).wait("j", **{"timeout": 5, **change})
 
 
-def test_an_answer_that_names_no_job(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_response_without_job_id(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     server.answer(b'{"job_id": null, "state": "FAILED"}')
 
     with pytest.raises(ShortJobFailed, match="short job j ended in FAILED") as caught:
@@ -235,7 +227,7 @@ def test_jobs_travel(connect: Connect, options: dict[str, Any], sandbox: Sandbox
         assert travelled.assess_result is None
 
 
-def test_an_interrupt_leaves_nothing_running(options: dict[str, Any], sandbox: Sandbox) -> None:
+def test_interrupt_leaves_nothing_running(options: dict[str, Any], sandbox: Sandbox) -> None:
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
@@ -251,7 +243,7 @@ def test_an_interrupt_leaves_nothing_running(options: dict[str, Any], sandbox: S
     assert threading.active_count() == threads
 
 
-def test_a_cancelled_task_leaves_nothing_running(server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_cancelled_task_leaves_nothing_running(server: RawServer, raw_options: dict[str, Any]) -> None:
     async def main() -> set[asyncio.Task[Any]]:
         async with AsyncMetaStudio(**raw_options) as studio:
             server.answers.append(None)
@@ -265,7 +257,7 @@ def test_a_cancelled_task_leaves_nothing_running(server: RawServer, raw_options:
     assert asyncio.run(main()) == set()
 
 
-def test_timeout_says_what_failed_last(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_timeout_names_last_failure(connect: Connect, server: RawServer, raw_options: dict[str, Any]) -> None:
     with pytest.raises(
         WaitTimeout, match=r"there was no response; the last poll failed: RemoteProtocolError|ReadError"
     ):

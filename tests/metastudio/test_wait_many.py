@@ -72,7 +72,7 @@ def gaps(sandbox: Sandbox) -> list[float]:
     return [(later.received - sooner.received).total_seconds() for sooner, later in pairwise(sandbox.exchanges)]
 
 
-def test_each_job_gets_its_outcome(loop: Loop, sandbox: Sandbox) -> None:
+def test_each_job_has_outcome(loop: Loop, sandbox: Sandbox) -> None:
     good = [sandbox.add_job("WAITING", "PROCESSING", "SUCCEED") for _ in range(20)]
     failed = [sandbox.add_job("WAITING", "FAILED") for _ in range(5)]
     slow = [sandbox.add_job("WAITING") for _ in range(3)]
@@ -88,7 +88,7 @@ def test_each_job_gets_its_outcome(loop: Loop, sandbox: Sandbox) -> None:
     assert outcomes["unknown"].job is None
 
 
-def test_the_pace_is_never_exceeded(loop: Loop, sandbox: Sandbox) -> None:
+def test_pace_is_never_exceeded(loop: Loop, sandbox: Sandbox) -> None:
     job_ids = [sandbox.add_job(*["WAITING"] * 3, "SUCCEED") for _ in range(50)]
 
     outcomes = run(loop, collected(studio_of(sandbox, loop), job_ids, timeout=900, rate=5))
@@ -111,7 +111,7 @@ def test_throttling_slows_all_down(loop: Loop, sandbox: Sandbox) -> None:
     assert min(others) == pytest.approx(0.1, abs=0.01), "and back to the rate"
 
 
-def test_a_throttled_account_gets_ever_fewer_requests(loop: Loop, sandbox: Sandbox) -> None:
+def test_throttled_account_gets_fewer_requests(loop: Loop, sandbox: Sandbox) -> None:
     sandbox.inject_randomly([faults.throttled()], probability=1.0, seed=1)
 
     outcomes = run(loop, collected(studio_of(sandbox, loop), [sandbox.add_job() for _ in range(100)], timeout=600))
@@ -146,7 +146,7 @@ def refused_project(sandbox: Sandbox, loop: Loop) -> AsyncMetaStudio:
 @pytest.mark.parametrize(
     ("studio", "error"), [(refused_key, AuthenticationError), (refused_project, PermissionDeniedError)]
 )
-def test_a_refusal_stops_all_at_once(
+def test_refusal_stops_all(
     loop: Loop, sandbox: Sandbox, studio: Callable[[Sandbox, Loop], AsyncMetaStudio], error: type[Exception]
 ) -> None:
     job_ids = [sandbox.add_job() for _ in range(500)]
@@ -157,7 +157,7 @@ def test_a_refusal_stops_all_at_once(
     assert len(sandbox.exchanges) <= 3
 
 
-def test_credentials_that_are_none_stop_all_at_once(loop: Loop, sandbox: Sandbox) -> None:
+def test_missing_credentials_stop_all(loop: Loop, sandbox: Sandbox) -> None:
     auth = AkSkAuth(lambda: None)  # type: ignore[arg-type, return-value]  # wrong on purpose
     studio = AsyncMetaStudio(endpoint=sandbox.url, project_id="p", auth=auth)
 
@@ -178,7 +178,7 @@ def test_failing_source_of_credentials_ends_the_wait(loop: Loop, sandbox: Sandbo
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_leaving_early_leaves_nothing_running_and_the_rest_to_the_caller(loop: Loop, sandbox: Sandbox) -> None:
+def test_break_leaves_nothing_running(loop: Loop, sandbox: Sandbox) -> None:
     job_ids = [sandbox.add_job() for _ in range(50)]
 
     async def main() -> tuple[set[str], int, set[Any]]:
@@ -198,7 +198,7 @@ def test_leaving_early_leaves_nothing_running_and_the_rest_to_the_caller(loop: L
     assert (len(unfinished), sent_later, tasks) == (40, 0, set())
 
 
-def test_a_cancelled_wait_leaves_nothing_running(server: RawServer, raw_options: dict[str, Any]) -> None:
+def test_cancelled_wait_leaves_nothing_running(server: RawServer, raw_options: dict[str, Any]) -> None:
     async def main() -> set[Any]:
         async with AsyncMetaStudio(**raw_options) as studio:
             server.answers.append(None)
@@ -216,7 +216,7 @@ def test_a_cancelled_wait_leaves_nothing_running(server: RawServer, raw_options:
     assert asyncio.run(main()) == set()
 
 
-def test_the_last_answer_is_there_with_an_error(loop: Loop) -> None:
+def test_error_has_last_job(loop: Loop) -> None:
     answers = [httpx.Response(200, json={"state": "WAITING"}), httpx.Response(400)]
 
     async def answer(_: httpx.Request) -> httpx.Response:
@@ -229,7 +229,7 @@ def test_the_last_answer_is_there_with_an_error(loop: Loop) -> None:
     assert outcome.job.state == "WAITING"
 
 
-def test_each_change_is_told(loop: Loop, sandbox: Sandbox) -> None:
+def test_each_change_is_reported(loop: Loop, sandbox: Sandbox) -> None:
     told: list[tuple[str, str]] = []
     job_ids = [sandbox.add_job("WAITING", "WAITING", "PROCESSING", "SUCCEED") for _ in range(3)]
     studio = studio_of(sandbox, loop)
@@ -242,7 +242,7 @@ def test_each_change_is_told(loop: Loop, sandbox: Sandbox) -> None:
     assert Counter(told) == {(job, state): 1 for job in job_ids for state in ("WAITING", "PROCESSING", "SUCCEED")}
 
 
-def test_a_bounded_number_is_in_flight(loop: Loop) -> None:
+def test_number_in_flight_is_bounded(loop: Loop) -> None:
     under_way, peak = 0, 0
 
     async def answer(_: httpx.Request) -> httpx.Response:
@@ -259,7 +259,7 @@ def test_a_bounded_number_is_in_flight(loop: Loop) -> None:
     assert (peak, len(outcomes)) == (3, 30)
 
 
-def test_the_questions_about_a_job_grow_apart(loop: Loop) -> None:
+def test_intervals_of_a_job_grow(loop: Loop) -> None:
     asked: dict[str, list[float]] = {"a": [], "b": [], "c": []}
 
     async def answer(request: httpx.Request) -> httpx.Response:
@@ -278,14 +278,14 @@ def test_the_questions_about_a_job_grow_apart(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize(("done_after", "error"), [(0.5, type(None)), (0.6, WaitTimeout)])
-def test_the_last_question_is_asked_a_second_before_the_end(loop: Loop, done_after: float, error: type) -> None:
+def test_last_poll_is_a_second_before_timeout(loop: Loop, done_after: float, error: type) -> None:
     async def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"state": "SUCCEED" if loop.time() >= 1000 + done_after else "WAITING"})
 
     assert type(run(loop, collected(studio_that_gets(answer), ["j"], timeout=1.5))["j"].error) is error
 
 
-def test_what_the_pace_leaves_no_time_for_is_not_asked_and_said(loop: Loop) -> None:
+def test_pace_without_time_left_times_out(loop: Loop) -> None:
     asked: list[str] = []
 
     async def answer(request: httpx.Request) -> httpx.Response:
@@ -303,7 +303,7 @@ def test_what_the_pace_leaves_no_time_for_is_not_asked_and_said(loop: Loop) -> N
     assert [getattr(outcomes[job_id].job, "state", None) for job_id in "abcde"] == ["WAITING"] * 3 + [None] * 2
 
 
-def test_an_outcome_does_not_wait_for_a_slow_answer(loop: Loop) -> None:
+def test_outcome_does_not_wait_for_slow_response(loop: Loop) -> None:
     async def answer(request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(100 if request.url.path.endswith("slow") else 1)
         return httpx.Response(200, json={"state": "SUCCEED"})
@@ -316,7 +316,7 @@ def test_an_outcome_does_not_wait_for_a_slow_answer(loop: Loop) -> None:
     assert run(loop, main()) == pytest.approx({"quick": 1, "slow": 100}, abs=0.1)
 
 
-def test_a_refusal_is_what_is_raised_with_others_in_flight(loop: Loop) -> None:
+def test_refusal_is_raised_with_others_in_flight(loop: Loop) -> None:
     under_way = 0
 
     async def answer(request: httpx.Request) -> httpx.Response:
@@ -336,7 +336,7 @@ def test_a_refusal_is_what_is_raised_with_others_in_flight(loop: Loop) -> None:
     assert under_way == 0
 
 
-def test_only_an_answer_brings_the_pace_back(loop: Loop) -> None:
+def test_only_a_response_restores_pace(loop: Loop) -> None:
     asked: list[float] = []
 
     async def answer(_: httpx.Request) -> httpx.Response:
@@ -363,9 +363,7 @@ def test_only_an_answer_brings_the_pace_back(loop: Loop) -> None:
     ],
     ids=["throttled", "slow"],
 )
-def test_a_pace_that_is_held_back_does_not_hold_back_the_end(
-    loop: Loop, answer: httpx.Response, options: dict[str, Any]
-) -> None:
+def test_delayed_pace_does_not_delay_timeout(loop: Loop, answer: httpx.Response, options: dict[str, Any]) -> None:
     async def answered(_: httpx.Request) -> httpx.Response:
         return answer
 
@@ -376,7 +374,7 @@ def test_a_pace_that_is_held_back_does_not_hold_back_the_end(
     assert loop.time() < 1004
 
 
-def test_what_was_lost_last_is_the_cause_even_if_there_was_no_time_to_ask_again(loop: Loop) -> None:
+def test_last_failure_is_cause_without_retry(loop: Loop) -> None:
     async def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(503)
 
@@ -386,7 +384,7 @@ def test_what_was_lost_last_is_the_cause_even_if_there_was_no_time_to_ask_again(
     assert [type(each) for each in causes] == [InternalServerError] * 3
 
 
-def test_requests_under_way_together_slow_it_down_once(loop: Loop) -> None:
+def test_concurrent_requests_slow_pace_once(loop: Loop) -> None:
     asked: list[float] = []
 
     async def answer(_: httpx.Request) -> httpx.Response:
@@ -402,14 +400,14 @@ def test_requests_under_way_together_slow_it_down_once(loop: Loop) -> None:
     assert max(apart[held_back + 1 :]) == pytest.approx(0.2, abs=0.001), "half as often, though ten were throttled"
 
 
-def test_nothing_to_wait_for(loop: Loop, sandbox: Sandbox) -> None:
+def test_no_jobs(loop: Loop, sandbox: Sandbox) -> None:
     assert run(loop, collected(studio_of(sandbox, loop), [], timeout=1)) == {}
 
 
 @pytest.mark.parametrize(
     "change", [{"timeout": 0}, {"rate": 0}, {"rate": -1}, {"max_in_flight": 0}, {"max_in_flight": 1.5}]
 )
-def test_wrong_arguments_are_said_before_anything_is_sent(loop: Loop, sandbox: Sandbox, change: dict[str, Any]) -> None:
+def test_invalid_arguments_raise_before_request(loop: Loop, sandbox: Sandbox, change: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=rf"^{next(iter(change))} must"):
         run(loop, collected(studio_of(sandbox, loop), ["j"], **{"timeout": 5, **change}))
     for job_ids in ("abc", None, [["a"]], [1]):
@@ -421,7 +419,7 @@ def test_wrong_arguments_are_said_before_anything_is_sent(loop: Loop, sandbox: S
 
 
 @pytest.mark.parametrize("jobs", [300, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_a_soak(loop: Loop, sandbox: Sandbox, jobs: int) -> None:
+def test_soak(loop: Loop, sandbox: Sandbox, jobs: int) -> None:
     """One request in five fails, in every way there is; every job is accounted for, at the pace."""
     good = [sandbox.add_job("WAITING", "PROCESSING", "SUCCEED") for _ in range(jobs * 9 // 10)]
     failed = [sandbox.add_job("WAITING", "HIBERNATING", "FAILED") for _ in range(jobs - len(good))]

@@ -143,7 +143,7 @@ def test_each_recording_has_one_outcome(place: Place) -> None:
     assert place.sent() - Counter(show=1000) == Counter(create=14, upload=14, commit=14)
 
 
-def test_what_has_ended_costs_no_request(place: Place) -> None:
+def test_finished_recording_costs_no_request(place: Place) -> None:
     """The same outcomes again, from the journal."""
     place.add("a.wav", "b.wav")
     first = place.assess()
@@ -158,7 +158,7 @@ def test_what_has_ended_costs_no_request(place: Place) -> None:
 @pytest.mark.parametrize(
     ("stage", "jobs"), [(Stage.CREATED, 2), (Stage.UPLOADED, 1), (Stage.COMMITTED, 1), (Stage.FINISHED, 1)]
 )
-def test_interrupted_batch_goes_on(stage: Stage, jobs: int, place: Place) -> None:
+def test_interrupted_batch_continues(stage: Stage, jobs: int, place: Place) -> None:
     """Only an upload that was not finished needs another job: the first one never ran."""
     place.add("a.wav")
     place.stop_at(stage)
@@ -170,7 +170,7 @@ def test_interrupted_batch_goes_on(stage: Stage, jobs: int, place: Place) -> Non
     assert list(place.commits.values()) == [1]
 
 
-def test_commit_that_was_not_written_down_is_not_repeated(place: Place) -> None:
+def test_unrecorded_commit_is_not_repeated(place: Place) -> None:
     """The process ended between the commit and the journal: the job is queried first."""
     place.add("a.wav")
     place.stop_at(Stage.COMMITTED)
@@ -181,7 +181,7 @@ def test_commit_that_was_not_written_down_is_not_repeated(place: Place) -> None:
     assert list(place.commits.values()) == [1]
 
 
-def test_verdict_of_a_recording_that_is_gone(place: Place) -> None:
+def test_deleted_recording_keeps_verdict(place: Place) -> None:
     """Its job is in the journal, and runs."""
     place.add("a.wav", "b.wav")
     place.stop_at(Stage.COMMITTED)
@@ -195,7 +195,7 @@ def test_verdict_of_a_recording_that_is_gone(place: Place) -> None:
     assert place.commits.keys() <= {outcome.job_id for outcome in outcomes.values()}
 
 
-def test_manifest_whose_recordings_are_gone(place: Place) -> None:
+def test_manifest_of_deleted_recordings(place: Place) -> None:
     """What had its verdict keeps it; the rest cannot be used."""
     place.add("a.wav")
     manifest = place.folder / "all.csv"
@@ -209,7 +209,7 @@ def test_manifest_whose_recordings_are_gone(place: Place) -> None:
     assert isinstance(outcomes["b.wav"].error, RecordingError)
 
 
-def test_recording_that_was_recorded_again(place: Place) -> None:
+def test_changed_recording_is_assessed_again(place: Place) -> None:
     """The new take is assessed, and the old verdict stays."""
     place.add("a.wav")
     first = place.assess()["a.wav"]
@@ -221,7 +221,7 @@ def test_recording_that_was_recorded_again(place: Place) -> None:
     assert [row["job_id"] for row in rows(place.journal)] == [first.job_id, second.job_id]
 
 
-def test_file_that_was_only_touched(place: Place) -> None:
+def test_touched_file_is_not_assessed_again(place: Place) -> None:
     place.add("a.wav")
     first = place.assess()
     os.utime(place.folder / "a.wav", (1, 1))
@@ -239,7 +239,7 @@ def change(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, grow, change])
-def test_recording_that_changes_while_it_is_read(spoil: Callable[[Path], None], place: Place) -> None:
+def test_recording_changed_during_read(spoil: Callable[[Path], None], place: Place) -> None:
     """It fails alone, nothing is committed for it, and the next run takes it as it is then."""
     place.add("a.wav", "b.wav")
 
@@ -263,7 +263,7 @@ def test_recording_that_changes_while_it_is_read(spoil: Callable[[Path], None], 
     assert place.assess()["a.wav"].error is None
 
 
-def test_work_goes_on_while_the_caller_is_busy(place: Place) -> None:
+def test_batch_continues_while_caller_is_busy(place: Place) -> None:
     place.add("bad.wav", content=b"nothing")
     place.add(*(f"{number}.wav" for number in range(5)))
 
@@ -277,7 +277,7 @@ def test_work_goes_on_while_the_caller_is_busy(place: Place) -> None:
     place.run(main())
 
 
-def test_nothing_is_left_after_a_break(place: Place) -> None:
+def test_break_leaves_nothing_running(place: Place) -> None:
     """No task, and the journal can be used by the next one."""
     place.add(*(f"{number}.wav" for number in range(5)))
 
@@ -333,7 +333,7 @@ def test_job_that_takes_too_long(place: Place) -> None:
     assert place.sent()["create"] == 1
 
 
-def test_each_step_bears_language_and_user(place: Place) -> None:
+def test_each_step_has_language_and_user(place: Place) -> None:
     """Those of the manifest, else those of the batch; and its other columns are kept."""
     place.add("a.wav", "b.wav")
     manifest = place.folder / "all.jsonl"
@@ -378,7 +378,7 @@ EVERY_UPLOAD_FAULT = [
 ]
 
 
-def test_a_fifth_of_all_requests_fails(place: Place) -> None:
+def test_batch_survives_many_failures(place: Place) -> None:
     """In every way that the sandbox knows: each recording has its verdict, and no job runs twice."""
     place.add(*(f"{number}.wav" for number in range(40)))
     place.sandbox.inject_randomly(EVERY_FAULT, probability=0.2, seed=1)
@@ -394,7 +394,7 @@ def test_a_fifth_of_all_requests_fails(place: Place) -> None:
     assert set(place.commits.values()) == {1}
 
 
-def test_upload_that_fails_for_a_while_needs_no_other_job(place: Place) -> None:
+def test_failed_upload_keeps_its_job(place: Place) -> None:
     """The storage is down for longer than an upload is repeated: the job waits for it."""
     place.add("a.wav")
     place.sandbox.inject_upload(faults.upload_error(503, "SlowDown"), times=8)
@@ -403,7 +403,7 @@ def test_upload_that_fails_for_a_while_needs_no_other_job(place: Place) -> None:
     assert place.sent()["create"] == 1
 
 
-def test_upload_that_is_rejected_fails_alone(place: Place) -> None:
+def test_rejected_upload_fails_alone(place: Place) -> None:
     place.add("a.wav", "b.wav")
     place.sandbox.inject_upload(faults.upload_error(403, "SignatureDoesNotMatch"))
 
@@ -414,7 +414,7 @@ def test_upload_that_is_rejected_fails_alone(place: Place) -> None:
     assert all(outcome.error is None for outcome in place.assess().values())
 
 
-def test_upload_urls_are_in_no_journal(place: Place) -> None:
+def test_journal_has_no_upload_url(place: Place) -> None:
     """They are secrets: who has one can upload."""
     place.add("a.wav", "b.wav")
     place.stop_at(Stage.UPLOADED)
@@ -464,7 +464,7 @@ def test_batch_after_one_that_failed(place: Place) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
-def test_name_that_is_not_unicode_is_assessed(place: Place) -> None:
+def test_non_unicode_name_is_assessed(place: Place) -> None:
     place.add(os.fsdecode(b"\xff.wav"))
 
     (outcome,) = place.assess().values()
@@ -474,7 +474,7 @@ def test_name_that_is_not_unicode_is_assessed(place: Place) -> None:
     assert place.assess() == {outcome.path: outcome}
 
 
-def test_commit_that_is_always_refused(place: Place) -> None:
+def test_commit_that_is_always_rejected(place: Place) -> None:
     """Its job never ran: the next run gives the recording another one."""
     place.add("a.wav")
     place.stop_at(Stage.UPLOADED)
@@ -490,7 +490,7 @@ def test_commit_that_is_always_refused(place: Place) -> None:
     assert place.sent()["create"] == 2
 
 
-def test_running_job_whose_recording_is_gone(place: Place) -> None:
+def test_running_job_of_deleted_recording(place: Place) -> None:
     """One outcome, though its manifest still names it."""
     place.add("a.wav")
     manifest = place.folder / "all.csv"
@@ -502,7 +502,7 @@ def test_running_job_whose_recording_is_gone(place: Place) -> None:
     assert place.stages() == ["finished"]
 
 
-def test_limits_are_asked_for_until_they_are_known(place: Place) -> None:
+def test_limits_are_queried_until_known(place: Place) -> None:
     """Else one lost response would let every recording through that is too short."""
     place.add("a.wav")
     place.add("short.wav", content=recordings.wav(seconds=1))
@@ -536,7 +536,7 @@ def test_finding_recordings_can_be_cancelled(place: Place) -> None:
 
 
 @pytest.mark.parametrize("given", [3, None, b"a.wav", [None], [b"a.wav"], "", "a\0b", "x" * 300, "x" * 300 + "/*.wav"])
-def test_recordings_that_are_none(given: Any, place: Place) -> None:
+def test_invalid_recordings_raise(given: Any, place: Place) -> None:
     place.add("a.wav")
 
     with pytest.raises(ConfigurationError):
@@ -545,7 +545,7 @@ def test_recordings_that_are_none(given: Any, place: Place) -> None:
 
 
 @pytest.mark.parametrize("given", [3, None, b"a.journal", "a\0b", "", "."])
-def test_journal_that_is_none(given: Any, place: Place) -> None:
+def test_invalid_journal_raises(given: Any, place: Place) -> None:
     place.add("a.wav")
     place.journal = given
 

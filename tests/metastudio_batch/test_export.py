@@ -54,7 +54,7 @@ def test_rows_have_verdicts_and_columns(journal: Path) -> None:
     assert (third["state"], third["job_id"], third["error"]) == ("committed", "j-c", "late")
 
 
-def test_every_metric_of_the_model_has_its_columns(journal: Path) -> None:
+def test_each_metric_has_columns(journal: Path) -> None:
     (first, *_) = rows(journal)
 
     others = {"suggestion", "additional_properties"}
@@ -99,7 +99,7 @@ def test_json_lines_are_the_rows(journal: Path) -> None:
     assert [json.loads(line) for line in file.getvalue().splitlines()] == list(rows(journal))
 
 
-def test_journal_can_be_read_while_it_is_written(journal: Path) -> None:
+def test_journal_can_be_read_during_batch(journal: Path) -> None:
     """More rows than one page: a reader keeps nobody waiting, and sees what is added."""
     with closing(Journal(journal, "https://metastudio.example.com", "p")) as opened:
         for number in range(1200):
@@ -114,7 +114,7 @@ def test_journal_can_be_read_while_it_is_written(journal: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no journal"])
-def test_what_is_no_journal(content: bytes | None, tmp_path: Path) -> None:
+def test_file_must_be_a_journal(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "b.journal"
     if content is not None:
         path.write_bytes(content)

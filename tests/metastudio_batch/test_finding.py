@@ -42,7 +42,7 @@ def test_path_is_relative_to_its_argument(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("wrong", ["nowhere.wav", "nowhere/*.wav", "empty"])
-def test_no_recording_is_an_error(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_recordings_raises(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
 
@@ -96,7 +96,7 @@ def test_malformed_manifest_names_the_line(name: str, content: bytes, message: s
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
-def test_name_that_is_not_unicode(tmp_path: Path) -> None:
+def test_non_unicode_name(tmp_path: Path) -> None:
     """It has a name in the journal, and its file is found."""
     file = os.fsencode(tmp_path) + b"/\xff.wav"
     Path(os.fsdecode(file)).write_bytes(b"")

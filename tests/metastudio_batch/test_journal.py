@@ -39,11 +39,11 @@ def planned(journal: Journal, *recordings: Found) -> list[Row | Found]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no modes there")
-def test_only_its_owner_may_read_it(journal: Journal, path: Path) -> None:
+def test_journal_is_private(journal: Journal, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_each_change_is_synced_to_a_rollback_journal(journal: Journal) -> None:
+def test_changes_are_synced(journal: Journal) -> None:
     """Power may fail: neither a write-ahead log nor a database that does not wait for the disk."""
     (synchronous,) = journal._db.execute("PRAGMA synchronous").fetchone()
     (mode,) = journal._db.execute("PRAGMA journal_mode").fetchone()
@@ -51,7 +51,7 @@ def test_each_change_is_synced_to_a_rollback_journal(journal: Journal) -> None:
     assert (synchronous, mode) == (2, "delete")
 
 
-def test_row_comes_back_as_it_was_saved(path: Path) -> None:
+def test_row_round_trip(path: Path) -> None:
     with closing(Journal(path, *SERVICE)) as journal:
         row = journal.claim(ANN, "hash", 10, 20)
         # Half of a surrogate pair: what the service sends may hold one.
@@ -76,7 +76,7 @@ class TestKey:
         assert journal.row(first.id).stage == Stage.FINISHED
         assert journal.claim(ANN, "hash", 11, 21).id == first.id
 
-    def test_content_that_never_ran_is_forgotten(self, journal: Journal) -> None:
+    def test_unused_content_is_removed(self, journal: Journal) -> None:
         """Else what was never assessed would be unfinished for ever."""
         never = journal.claim(ANN, "hash", 10, 20)
         journal.save(attrs.evolve(never, stage=Stage.CREATED, job_id="j"))
@@ -86,7 +86,7 @@ class TestKey:
         assert journal._db.execute("SELECT sha256 FROM recordings").fetchall() == [("other",)]
 
     @pytest.mark.parametrize("other", [{"path": "b"}, {"language": "EN"}, {"app_user_id": "u"}])
-    def test_another_language_or_user_is_another_row(self, other: dict[str, Any], journal: Journal) -> None:
+    def test_language_and_user_make_another_row(self, other: dict[str, Any], journal: Journal) -> None:
         first = journal.claim(ANN, "hash", 10, 20)
 
         assert journal.claim(attrs.evolve(ANN, **other), "hash", 10, 20).id != first.id
@@ -124,21 +124,21 @@ class TestPlan:
     def test_same_file_twice_is_one_recording(self, journal: Journal) -> None:
         assert len(planned(journal, ANN, ANN)) == 1
 
-    def test_two_files_of_the_same_name_are_an_error(self, journal: Journal) -> None:
+    def test_duplicate_names_raise(self, journal: Journal) -> None:
         """Two folders as arguments, say: one would be taken for a new take of the other."""
         with pytest.raises(
             ConfigurationError, match=r"would both be named 'ann.wav': pass a folder that contains both"
         ):
             planned(journal, ANN, attrs.evolve(ANN, file="/other/ann.wav"))
 
-    def test_defaults_are_for_what_a_manifest_leaves_out(self, journal: Journal) -> None:
+    def test_defaults_fill_manifest(self, journal: Journal) -> None:
         journal.plan([Found("a", "", None, None), Found("b", "", "EN", "u-1")], "CN", "u-2")
 
         found = [(each.language, each.app_user_id) for each in journal.to_do()]
 
         assert found == [("CN", "u-2"), ("EN", "u-1")]
 
-    def test_user_that_no_header_can_hold(self, journal: Journal) -> None:
+    def test_user_must_fit_a_header(self, journal: Journal) -> None:
         with pytest.raises(ConfigurationError, match="app_user_id"):
             planned(journal, attrs.evolve(ANN, app_user_id="用户"))
 
@@ -146,7 +146,7 @@ class TestPlan:
 class TestFile:
     """What a file says it is, and who uses it."""
 
-    def test_second_process_is_refused(self, journal: Journal, path: Path) -> None:
+    def test_second_process_is_rejected(self, journal: Journal, path: Path) -> None:
         program = "import sys; from metastudio_batch.journal import Journal; Journal(*sys.argv[1:])"
 
         ended = subprocess.run(
@@ -168,9 +168,9 @@ class TestFile:
             path.with_name("link").symlink_to(path)
             path = path.with_name("link")
 
-        self.test_second_process_is_refused(journal, path)
+        self.test_second_process_is_rejected(journal, path)
 
-    def test_it_can_be_used_again_when_it_was_closed(self, path: Path) -> None:
+    def test_closed_journal_can_be_opened(self, path: Path) -> None:
         for _ in range(2):
             Journal(path, *SERVICE).close()
 
@@ -212,11 +212,11 @@ class TestFile:
         with pytest.raises(JournalError, match="is not a journal"):
             Journal(path, *SERVICE)
 
-    def test_folder_that_does_not_exist(self, tmp_path: Path) -> None:
+    def test_missing_folder_raises(self, tmp_path: Path) -> None:
         with pytest.raises(JournalError, match=r"cannot be used: .*No such file or directory"):
             Journal(tmp_path / "nowhere" / "a.journal", *SERVICE)
 
-    def test_process_that_was_killed_while_it_made_the_file(self, path: Path) -> None:
+    def test_killed_during_creation(self, path: Path) -> None:
         """An empty file is made into a journal."""
         path.touch()
 
@@ -224,7 +224,7 @@ class TestFile:
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and modes")
     @pytest.mark.parametrize("exists", [False, True])
-    def test_folder_that_is_read_only(self, exists: bool, path: Path) -> None:
+    def test_read_only_folder_raises(self, exists: bool, path: Path) -> None:
         """In a child without root's rights, which no mode would stop."""
         if exists:
             Journal(path, *SERVICE).close()

@@ -112,7 +112,7 @@ def test_killed_at_random_moments(sandbox: Sandbox, commits: Counter[str], tmp_p
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs resource limits")
 @pytest.mark.parametrize("size", [4096, 28_000])
-def test_disk_that_is_full(size: int, sandbox: Sandbox, commits: Counter[str], tmp_path: Path) -> None:
+def test_full_disk(size: int, sandbox: Sandbox, commits: Counter[str], tmp_path: Path) -> None:
     """The batch ends and says why; with room again, it goes on, and nothing was lost."""
     folder, journal = make(tmp_path / "recordings", 30), tmp_path / "a.journal"
 

@@ -67,7 +67,7 @@ def run(service: Service, folder: Path, region: str = "cn-north-4", **options: A
         pytest.param("cn-east-3", SMALL, 60.0, 10_000, marks=pytest.mark.slow),
     ],
 )
-def test_batch_takes_what_the_quota_takes(
+def test_batch_uses_whole_quota(
     region: str, quotas: dict[str, int], duration: float, count: int, tmp_path: Path
 ) -> None:
     """Every job takes about the same time: it is polled hardly more often than once."""
@@ -82,7 +82,7 @@ def test_batch_takes_what_the_quota_takes(
     assert set(service.commits.values()) == {1}
 
 
-def test_throttled_batch_slows_down_and_comes_back(tmp_path: Path) -> None:
+def test_throttled_batch_recovers(tmp_path: Path) -> None:
     """For the first 50 seconds somebody else uses most of the quota."""
     service = Service(dict.fromkeys(LARGE, 3), duration=20.0)
 
@@ -108,7 +108,7 @@ def test_throttled_batch_slows_down_and_comes_back(tmp_path: Path) -> None:
     assert seconds < 50 + 50 + 40, "most of them at the full rate"
 
 
-def test_job_is_created_only_when_its_upload_can_start(tmp_path: Path) -> None:
+def test_job_is_created_just_before_upload(tmp_path: Path) -> None:
     """Its URL expires, and a job that was created cannot be deleted."""
     waiting: set[str] = set()
     most: list[int] = []
@@ -150,7 +150,7 @@ def test_slow_upload_holds_nobody_up(tmp_path: Path) -> None:
     assert last > 5000
 
 
-def test_time_between_two_runs_is_not_learnt(tmp_path: Path) -> None:
+def test_pause_between_runs_is_not_learnt(tmp_path: Path) -> None:
     """A job that was found finished after an hour in which nothing ran does not take an hour."""
     service, journal, folder = Service(LARGE, duration=60.0), tmp_path / "a.journal", make(tmp_path / "recordings", 200)
 
@@ -213,7 +213,7 @@ with open("/proc/self/status") as status:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_memory_does_not_grow_with_the_number(tmp_path: Path) -> None:
+def test_memory_does_not_grow(tmp_path: Path) -> None:
     """Ten thousand recordings: less than 60 MB, and hardly more than for a thousand."""
     peaks = []
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[:2]))}

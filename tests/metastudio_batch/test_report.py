@@ -96,7 +96,7 @@ def test_first_lines_count_the_outcomes(make: Callable[..., Path]) -> None:
     assert "Units are not documented." in summary
 
 
-def test_matrix_has_the_worst_first(make: Callable[..., Path]) -> None:
+def test_matrix_shows_worst_first(make: Callable[..., Path]) -> None:
     def rows(put: Writer) -> None:
         put("a.wav", assessed())
         put("b.wav", assessed(snr=metric(1, "7 dB"), speed=metric(-1, "2"), sound=metric(3, "?"), reverb=None))
@@ -242,7 +242,7 @@ def test_band_that_a_string_tells(text: str, low: float, high: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["5", "5-3", "<3 or >5", "1-2-3", "good", ">", "[3,5]"])
-def test_band_that_nobody_can_tell(text: str) -> None:
+def test_unknown_range_has_no_band(text: str) -> None:
     assert band(text) is None
 
 
@@ -285,7 +285,7 @@ def test_links_are_relative_below_the_page(make: Callable[..., Path], tmp_path: 
     assert unquote(elsewhere) == "file:///recordings/javascript:alert(1) #?.wav"
 
 
-def test_page_of_200_recordings_is_small(make: Callable[..., Path]) -> None:
+def test_page_size(make: Callable[..., Path]) -> None:
     def rows(put: Writer) -> None:
         for take in range(200):
             every = {name: metric(take % 3 - 1, f"{take / 7:.2f}", "3.0-5.0 dB") for name in METRICS}
@@ -345,26 +345,26 @@ def test_notebook_shows_a_frame_of_its_own(make: Callable[..., Path]) -> None:
     ("options", "message"),
     [({"by": "mic"}, "no manifest has the column 'mic' to group by; columns: room"), ({"lang": "fr"}, "en or zh")],
 )
-def test_arguments_that_cannot_be_used(options: dict[str, str], message: str, make: Callable[..., Path]) -> None:
+def test_invalid_arguments_raise(options: dict[str, str], message: str, make: Callable[..., Path]) -> None:
     with pytest.raises(ConfigurationError, match=message):
         report(make(lambda put: put("a", assessed(), room="1")), **options)
 
 
-def test_without_a_journal(tmp_path: Path) -> None:
+def test_missing_journal_raises(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="give at least one journal"):
         report()
     with pytest.raises(JournalError):
         report(tmp_path / "nowhere")
 
 
-def test_without_the_extra(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_raises(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
 
     with pytest.raises(ConfigurationError, match=r"pip install \"metastudio\[report\]\""):
         report(make(lambda put: put("a", assessed())))
 
 
-def test_journal_is_not_written_over(make: Callable[..., Path], tmp_path: Path) -> None:
+def test_journal_is_not_overwritten(make: Callable[..., Path], tmp_path: Path) -> None:
     journal = make(lambda put: put("a", assessed()))
     link = tmp_path / "link"
     link.symlink_to(journal)

@@ -240,7 +240,7 @@ def test_printed(opened: Browser) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-def test_page_is_not_wider_than_the_screen(width: int, opened: Browser, page: Path) -> None:
+def test_page_fits_screen(width: int, opened: Browser, page: Path) -> None:
     opened.open(page, width=width)
     opened.run("document.querySelector('#matrix tbody tr:nth-child(3) .open').click()")
 

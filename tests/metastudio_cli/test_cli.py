@@ -23,7 +23,7 @@ from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
 
 
 @pytest.mark.parametrize("arguments", [[], ["-v"], ["--help"]])
-def test_no_command_shows_the_help(arguments: list[str]) -> None:
+def test_missing_command_shows_help(arguments: list[str]) -> None:
     result = run(*arguments)
 
     assert (result.returncode, result.stderr) == (0, "")
@@ -36,14 +36,14 @@ def test_version(arguments: list[str]) -> None:
     assert run(*arguments).stdout == f"metastudio {__version__}\n"
 
 
-def test_show_prints_json_where_nobody_looks(sandbox: Sandbox) -> None:
+def test_show_prints_json_to_a_pipe(sandbox: Sandbox) -> None:
     result = run("show", REFERENCE_JOB, REFERENCE_JOB, env=sandbox.environment)
 
     assert (result.returncode, result.stderr) == (0, "")
     assert [json.loads(line) for line in result.stdout.splitlines()] == [sandbox.jobs[REFERENCE_JOB]] * 2
 
 
-def test_show_prints_json_that_any_encoding_can_hold(server: RawServer, sandbox: Sandbox) -> None:
+def test_show_prints_json_in_any_encoding(server: RawServer, sandbox: Sandbox) -> None:
     server.answer(b'{"job_failed_reason": "\xe5\xa4\xb1 \\ud83d"}')
     env = sandbox.environment | {"METASTUDIO_ENDPOINT": server.url, "PYTHONIOENCODING": "cp1252"}
 
@@ -53,14 +53,14 @@ def test_show_prints_json_that_any_encoding_can_hold(server: RawServer, sandbox:
     assert json.loads(result.stdout) == {"job_failed_reason": "失 \ud83d"}
 
 
-def test_show_prints_tables_for_people(sandbox: Sandbox) -> None:
+def test_show_prints_tables_on_a_terminal(sandbox: Sandbox) -> None:
     shown = run_on_a_terminal("show", REFERENCE_JOB, env=sandbox.environment | TERMINAL)
 
     for each in ("SUCCEED", "snr", "dnsmos_bak", "suggestion_en", "out of range (-1)", "if in seconds"):
         assert each in shown
 
 
-def test_show_prints_what_no_metric_should_be(server: RawServer, sandbox: Sandbox) -> None:
+def test_show_prints_invalid_metric(server: RawServer, sandbox: Sandbox) -> None:
     server.answer(b'{"assess_result": {"basic_metrics": {"snr": {"status": [1]}}}}')
 
     shown = run_on_a_terminal("show", "j", env=sandbox.environment | TERMINAL | {"METASTUDIO_ENDPOINT": server.url})
@@ -68,13 +68,13 @@ def test_show_prints_what_no_metric_should_be(server: RawServer, sandbox: Sandbo
     assert "[1]" in shown
 
 
-def test_show_prints_json_for_people_who_ask(sandbox: Sandbox) -> None:
+def test_show_json_on_a_terminal(sandbox: Sandbox) -> None:
     shown = run_on_a_terminal("show", "--json", REFERENCE_JOB, env=sandbox.environment)
 
     assert json.loads(shown) == sandbox.jobs[REFERENCE_JOB]
 
 
-def test_what_the_service_says_cannot_write_on_the_terminal(sandbox: Sandbox) -> None:
+def test_escape_sequences_are_removed(sandbox: Sandbox) -> None:
     job_id = sandbox.add_job("FAILED")
     sandbox.jobs[job_id]["job_failed_reason"] = "\x1b]0;owned\x07 [red]not markup[/red]\r\n"
 
@@ -84,7 +84,7 @@ def test_what_the_service_says_cannot_write_on_the_terminal(sandbox: Sandbox) ->
     assert "[red]not markup[/red]" in shown
 
 
-def test_what_the_service_says_is_printed_as_it_is(sandbox: Sandbox) -> None:
+def test_markup_of_service_is_printed(sandbox: Sandbox) -> None:
     sandbox.inject(faults.status(400, "MSS.1", "[red]not markup[/red] and :warning: no emoji"))
 
     result = run("show", REFERENCE_JOB, env=sandbox.environment)
@@ -92,7 +92,7 @@ def test_what_the_service_says_is_printed_as_it_is(sandbox: Sandbox) -> None:
     assert f"metastudio: {REFERENCE_JOB}: 400 MSS.1: [red]not markup[/red] and :warning: no emoji" in result.stderr
 
 
-def test_a_job_that_is_not_there_does_not_hide_the_others(sandbox: Sandbox) -> None:
+def test_unknown_job_does_not_hide_others(sandbox: Sandbox) -> None:
     result = run("show", "unknown", REFERENCE_JOB, env=sandbox.environment)
 
     assert result.returncode == 1
@@ -100,7 +100,7 @@ def test_a_job_that_is_not_there_does_not_hide_the_others(sandbox: Sandbox) -> N
     assert "unknown: 400 MSS.00000003" in result.stderr
 
 
-def test_a_refused_signature_ends_it_at_once(sandbox: Sandbox) -> None:
+def test_refused_signature_ends_command(sandbox: Sandbox) -> None:
     before = len(sandbox.exchanges)
     result = run("show", REFERENCE_JOB, REFERENCE_JOB, env=sandbox.environment | {"HUAWEICLOUD_SDK_SK": "wrong-secret"})
 
@@ -128,7 +128,7 @@ def test_a_refused_signature_ends_it_at_once(sandbox: Sandbox) -> None:
         (["assess", "ann.wav"], "HUAWEICLOUD_SDK_AK"),
     ],
 )
-def test_wrong_use_is_said_and_exits_with_2(arguments: list[str], message: str) -> None:
+def test_wrong_usage_exits_with_2(arguments: list[str], message: str) -> None:
     result = run(*arguments, env={"COLUMNS": "200"})
 
     assert result.returncode == 2
@@ -142,7 +142,8 @@ def test_key_without_a_region() -> None:
     assert result.stderr.startswith("metastudio: no region: pass --region or set METASTUDIO_REGION")
 
 
-def test_the_sandbox_serves_until_interrupted_and_prints_the_environment() -> None:
+def test_sandbox_serves_until_interrupted() -> None:
+    """It prints the environment variables to export."""
     for interrupt in (signal.SIGINT, signal.SIGTERM):
         with subprocess.Popen(
             [COMMAND, "sandbox"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -161,7 +162,7 @@ def test_the_sandbox_serves_until_interrupted_and_prints_the_environment() -> No
         assert f"{REFERENCE_JOB}  SUCCEED" in errors
 
 
-def test_a_port_in_use_is_said(sandbox: Sandbox) -> None:
+def test_port_in_use(sandbox: Sandbox) -> None:
     port = sandbox.url.rpartition(":")[2]
     result = run("sandbox", "--port", port)
 
@@ -173,7 +174,7 @@ JOB_URL = "/v1/{project}/voice-training-manage/user/short-jobs/" + REFERENCE_JOB
 
 
 @pytest.mark.parametrize("is_temporary", [False, True])
-def test_sign_prints_a_curl_command_that_works_and_no_secret(sandbox: Sandbox, is_temporary: bool) -> None:
+def test_sign_prints_curl_command_without_secret(sandbox: Sandbox, is_temporary: bool) -> None:
     keys = sandbox.temporary_credentials if is_temporary else sandbox.credentials
     token = str(keys.security_token or "")
     env = sandbox.environment | {"HUAWEICLOUD_SDK_AK": keys.ak, "HUAWEICLOUD_SDK_SK": str(keys.sk)}
@@ -212,7 +213,7 @@ def sandbox_canonical_request(output: str) -> str:
 
 
 @pytest.mark.parametrize("arguments", [["?x={a,b}"], ["?x[0]=[1-2]"], ["", "-H", "X-Empty:"]])
-def test_the_curl_command_sends_what_was_signed(sandbox: Sandbox, arguments: list[str]) -> None:
+def test_curl_sends_what_was_signed(sandbox: Sandbox, arguments: list[str]) -> None:
     before = len(sandbox.exchanges)
     target, *options = arguments
     url = sandbox.url + JOB_URL.format(project=sandbox.project_id) + target
@@ -225,7 +226,7 @@ def test_the_curl_command_sends_what_was_signed(sandbox: Sandbox, arguments: lis
 
 
 @pytest.mark.parametrize("body", [f"@{__file__}", "two\nlines\n", '{"name": "it\'s"}'])
-def test_the_curl_command_sends_the_body_that_was_signed(sandbox: Sandbox, server: RawServer, body: str) -> None:
+def test_curl_sends_signed_body(sandbox: Sandbox, server: RawServer, body: str) -> None:
     server.answer(b"{}")
 
     result = run("sign", server.url + "/v1/x", "-X", "post", "-d", body, env=sandbox.environment)
@@ -243,7 +244,7 @@ def run_curl(output: str, env: dict[str, str]) -> str:
     ).stdout
 
 
-def test_the_curl_command_asks_for_the_head_only(sandbox: Sandbox, server: RawServer) -> None:
+def test_curl_sends_head_request(sandbox: Sandbox, server: RawServer) -> None:
     server.answer(b"{}")
 
     result = run("sign", server.url, "-X", "HEAD", env=sandbox.environment)
@@ -252,7 +253,7 @@ def test_the_curl_command_asks_for_the_head_only(sandbox: Sandbox, server: RawSe
     assert server.requests[0].startswith(b"HEAD / HTTP")
 
 
-def test_the_curl_command_sends_nothing_without_the_secret_key(sandbox: Sandbox, server: RawServer) -> None:
+def test_curl_needs_secret_key(sandbox: Sandbox, server: RawServer) -> None:
     result = run("sign", server.url, env=sandbox.environment)
 
     with pytest.raises(subprocess.CalledProcessError) as caught:
@@ -276,7 +277,7 @@ def test_the_curl_command_sends_nothing_without_the_secret_key(sandbox: Sandbox,
         ["https://example.com", "-X", "GE T"],
     ],
 )
-def test_sign_says_what_is_wrong(sandbox: Sandbox, arguments: list[str]) -> None:
+def test_sign_wrong_usage(sandbox: Sandbox, arguments: list[str]) -> None:
     result = run("sign", *arguments, env=sandbox.environment)
 
     assert result.returncode == 2
@@ -314,7 +315,7 @@ def test_wait_shows_people_a_table(sandbox: Sandbox) -> None:
         assert each in shown
 
 
-def test_what_wait_says_stays_readable_above_one_table(sandbox: Sandbox) -> None:
+def test_wait_messages_stay_above_table(sandbox: Sandbox) -> None:
     good, failed, stuck = (sandbox.add_job(state) for state in ("SUCCEED", "FAILED", "WAITING"))
 
     shown = run_on_a_terminal(
@@ -332,7 +333,7 @@ def test_what_wait_says_stays_readable_above_one_table(sandbox: Sandbox) -> None
     assert "2 of 4 finished, 1 timed out, 1 got an error (1 SUCCEED, 1 FAILED, 1 WAITING)" in table
 
 
-def test_the_table_is_on_the_terminal_and_errors_where_they_are_sent(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_table_and_errors_are_separate(sandbox: Sandbox, tmp_path: Path) -> None:
     with (tmp_path / "errors").open("wb") as errors:
         shown = run_on_a_terminal("wait", "nosuch", env=sandbox.environment | TERMINAL, code=1, errors=errors)
 
@@ -347,7 +348,7 @@ def printed(progress: Progress) -> str:
     return capture.get()
 
 
-def test_the_table_has_the_jobs_that_changed_last_and_counts_all() -> None:
+def test_table_has_latest_changes_and_counts() -> None:
     progress = Progress([], timeout=1, rate=1)
     progress.update(ShortJob(job_id="100", state="CREATING"))
     for job_id in [*range(100, 140), 105]:
@@ -360,7 +361,7 @@ def test_the_table_has_the_jobs_that_changed_last_and_counts_all() -> None:
     assert "(39 WAITING, 1 PROCESSING)" in shown
 
 
-def test_the_table_has_a_job_without_a_state() -> None:
+def test_table_has_job_without_state() -> None:
     progress = Progress([], timeout=1, rate=1)
     for _ in range(2):
         progress.update(ShortJob(job_id="j"))
@@ -369,7 +370,7 @@ def test_the_table_has_a_job_without_a_state() -> None:
     assert "(1 without a state)" in shown
 
 
-def test_the_table_can_be_drawn_while_jobs_change() -> None:
+def test_table_can_be_drawn_while_jobs_change() -> None:
     """rich draws in a thread of its own, which an exception would end."""
     progress = Progress([], timeout=1, rate=1)
 
@@ -399,7 +400,7 @@ def test_the_table_can_be_drawn_while_jobs_change() -> None:
         (["FAILED", None], 1, "MSS.00000003"),
     ],
 )
-def test_wait_says_how_it_ended(sandbox: Sandbox, states: list[str | None], code: int, said: str) -> None:
+def test_wait_exit_codes(sandbox: Sandbox, states: list[str | None], code: int, said: str) -> None:
     job_ids = [sandbox.add_job(state) if state else "unknown" for state in states]
 
     result = run("wait", "--timeout", "0.9", *job_ids, env=sandbox.environment)
@@ -416,13 +417,13 @@ def test_wait_says_how_it_ended(sandbox: Sandbox, states: list[str | None], code
         (["a/b"], "JOB_ID must be"),
     ],
 )
-def test_wait_says_what_is_wrong(sandbox: Sandbox, arguments: list[str], message: str) -> None:
+def test_wait_wrong_usage(sandbox: Sandbox, arguments: list[str], message: str) -> None:
     result = run("wait", "j", *arguments, env=sandbox.environment)
 
     assert (result.returncode, message in result.stderr) == (2, True)
 
 
-def test_wait_says_what_is_unfinished_when_interrupted(sandbox: Sandbox) -> None:
+def test_interrupted_wait_names_unfinished_jobs(sandbox: Sandbox) -> None:
     done, running = sandbox.add_job("SUCCEED"), sandbox.add_job("WAITING")
 
     with subprocess.Popen(

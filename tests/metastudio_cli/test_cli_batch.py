@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_programs_get_a_line_for_each_change(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_batch_prints_a_json_line_for_each_change(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
     """And when it runs again, only what cannot be used is looked at again."""
     arguments = ("assess", str(folder), "--journal", str(tmp_path / "a.journal"))
 
@@ -56,7 +56,7 @@ def test_programs_get_a_line_for_each_change(folder: Path, sandbox: Sandbox, tmp
     assert [json.loads(line)["path"] for line in again.stdout.splitlines()] == ["bad.wav"]
 
 
-def test_people_get_a_live_view(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_batch_shows_live_view_on_a_terminal(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
     """Errors above it, and in the end a summary that says where the verdicts are."""
     arguments = ("assess", str(folder), "--journal", str(tmp_path / "a.journal"))
 
@@ -89,7 +89,7 @@ def test_live_view_fits_the_screen(uploads: int, width: int, height: int) -> Non
 
 
 @pytest.mark.parametrize("sandbox", [timedelta(hours=1)], indirect=True, ids=["endless"])
-def test_ctrl_c_says_how_to_go_on(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_interrupted_batch_prints_next_command(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
     """The same command: nothing is committed a second time."""
     command = [COMMAND, "assess", str(folder), "--journal", str(tmp_path / "a.journal")]
     pipe = subprocess.PIPE
@@ -211,7 +211,7 @@ def test_export(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
     assert [json.loads(line)["state"] for line in lines] == ["SUCCEED", "SUCCEED", "unusable", "SUCCEED"]
 
 
-def test_export_of_what_is_no_journal(tmp_path: Path) -> None:
+def test_export_needs_a_journal(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(WAV)
 
     for name in ("a.wav", "nowhere"):

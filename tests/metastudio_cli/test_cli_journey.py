@@ -82,7 +82,8 @@ def interrupted(sandbox: Sandbox, *arguments: str, after: str, seen: Callable[[]
     return "".join(lines) + rest
 
 
-def test_assess_shows_people_the_bar_the_states_and_the_verdict(sandbox: Sandbox, wav: str) -> None:
+def test_assess_on_a_terminal(sandbox: Sandbox, wav: str) -> None:
+    """It shows the bar, the states and the verdict."""
     shown = "\n".join(screen(run_on_a_terminal("assess", wav, env=sandbox.environment | TERMINAL)))
 
     job_id = only(CREATED.findall(shown))
@@ -94,7 +95,7 @@ def test_assess_shows_people_the_bar_the_states_and_the_verdict(sandbox: Sandbox
     assert sandbox.jobs[job_id]["state"] == "SUCCEED"
 
 
-def test_assess_prints_programs_a_json_line_for_each_change(sandbox: Sandbox, wav: str) -> None:
+def test_assess_prints_json_lines_to_a_pipe(sandbox: Sandbox, wav: str) -> None:
     result = run("assess", wav, "--language", "EN", "--app-user-id", "u-1", env=sandbox.environment)
 
     assert result.returncode == 0, result.stderr
@@ -108,14 +109,14 @@ def test_assess_prints_programs_a_json_line_for_each_change(sandbox: Sandbox, wa
     assert created.headers["x-app-userid"] == "u-1"
 
 
-def test_assess_prints_json_for_people_who_ask(sandbox: Sandbox, wav: str, tmp_path: Path) -> None:
+def test_assess_json_on_a_terminal(sandbox: Sandbox, wav: str, tmp_path: Path) -> None:
     with (tmp_path / "errors").open("wb") as errors:
         shown = run_on_a_terminal("assess", "--json", wav, env=sandbox.environment | TERMINAL, errors=errors)
 
     assert states(shown)[-1] == "SUCCEED"
 
 
-def test_verbose_assess_says_nothing_twice(sandbox: Sandbox, wav: str) -> None:
+def test_verbose_assess_repeats_nothing(sandbox: Sandbox, wav: str) -> None:
     result = run("--verbose", "assess", wav, env=sandbox.environment)
 
     assert result.returncode == 0
@@ -123,7 +124,7 @@ def test_verbose_assess_says_nothing_twice(sandbox: Sandbox, wav: str) -> None:
     assert re.search(r" POST \S+/short-jobs: 200, request ID ", result.stderr)
 
 
-def test_warnings_of_an_assessment_are_shown(sandbox: Sandbox, wav: str) -> None:
+def test_warnings_of_assessment_are_shown(sandbox: Sandbox, wav: str) -> None:
     sandbox.inject(faults.status(403, "APIGW.0302"))
 
     result = run("assess", wav, env=sandbox.environment)
@@ -132,7 +133,7 @@ def test_warnings_of_an_assessment_are_shown(sandbox: Sandbox, wav: str) -> None
     assert result.stderr.startswith("metastudio: The recording limits are unknown: 403 APIGW.0302")
 
 
-def test_warnings_of_a_recording_are_shown(endless: Sandbox, tmp_path: Path) -> None:
+def test_warnings_of_recording_are_shown(endless: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "ann.wav"
     path.write_bytes(recordings.wav(seconds=12, rate=8000))
 
@@ -145,9 +146,8 @@ def test_warnings_of_a_recording_are_shown(endless: Sandbox, tmp_path: Path) -> 
     ("recording", "said"),
     [(recordings.wav(seconds=3), "at least 10 s"), (b"", "is empty"), (None, "does not exist")],
 )
-def test_recording_that_cannot_be_used_exits_with_2_and_creates_no_job(
-    sandbox: Sandbox, tmp_path: Path, recording: bytes | None, said: str
-) -> None:
+def test_unusable_recording_exits_with_2(sandbox: Sandbox, tmp_path: Path, recording: bytes | None, said: str) -> None:
+    """No job is created."""
     path = tmp_path / "ann.wav"
     if recording is not None:
         path.write_bytes(recording)
@@ -159,7 +159,7 @@ def test_recording_that_cannot_be_used_exits_with_2_and_creates_no_job(
     assert created_jobs(sandbox) == 0
 
 
-def test_recording_that_changed_during_its_upload_exits_with_2() -> None:
+def test_recording_changed_in_upload_exits_with_2() -> None:
     error = AssessmentInterrupted("upload", "j")
     assert exit_code(error) == 1
     error.__cause__ = ConfigurationError("it changed")
@@ -186,7 +186,8 @@ def test_job_that_failed_exits_with_3(sandbox: Sandbox, tmp_path: Path) -> None:
     assert "job_failed_reason" in shown, "people get the table of a failed job as well"
 
 
-def test_assessment_that_timed_out_exits_with_4_and_goes_on_as_it_says(endless: Sandbox, wav: str) -> None:
+def test_timeout_exits_with_4(endless: Sandbox, wav: str) -> None:
+    """The command that it prints continues the assessment."""
     result = run("assess", wav, "--timeout", "1.5", env=endless.environment)
 
     assert result.returncode == 4
@@ -203,7 +204,8 @@ async def good(_: Request, answer: faults.Answer) -> Response:
     return answer()
 
 
-def test_assessment_whose_commit_was_refused_exits_with_1_and_goes_on_as_it_says(sandbox: Sandbox, wav: str) -> None:
+def test_rejected_commit_exits_with_1(sandbox: Sandbox, wav: str) -> None:
+    """The command that it prints continues the assessment."""
     sandbox.inject(good, times=2)  # the limits, and the creation
     sandbox.inject(faults.status(400, "MSS.1"))
 
@@ -216,7 +218,8 @@ def test_assessment_whose_commit_was_refused_exits_with_1_and_goes_on_as_it_says
     assert created_jobs(sandbox) == 1
 
 
-def test_assessment_whose_upload_was_refused_exits_with_1_and_starts_again(sandbox: Sandbox, wav: str) -> None:
+def test_rejected_upload_exits_with_1(sandbox: Sandbox, wav: str) -> None:
+    """The command that it prints starts again."""
     sandbox.inject_upload(faults.upload_error(403, "SignatureDoesNotMatch"))
 
     result = run("assess", wav, env=sandbox.environment)
@@ -227,7 +230,7 @@ def test_assessment_whose_upload_was_refused_exits_with_1_and_starts_again(sandb
     assert not GO_ON.search(result.stderr)
 
 
-def test_interrupted_wait_says_how_to_go_on(endless: Sandbox, wav: str) -> None:
+def test_interrupted_wait_prints_next_command(endless: Sandbox, wav: str) -> None:
     def is_committed() -> bool:
         return any(each.target.count("/short-jobs/") and each.method == "GET" for each in list(endless.exchanges))
 
@@ -237,7 +240,7 @@ def test_interrupted_wait_says_how_to_go_on(endless: Sandbox, wav: str) -> None:
     assert only(GO_ON.findall(errors)).endswith(only(CREATED.findall(errors)))
 
 
-def test_interrupted_finish_says_how_to_go_on(endless: Sandbox) -> None:
+def test_interrupted_finish_prints_next_command(endless: Sandbox) -> None:
     job_id = endless.add_job("WAITING")
 
     errors = interrupted(endless, "-v", "assess", "--finish", job_id, after=f"/short-jobs/{job_id}: 200")
@@ -245,7 +248,7 @@ def test_interrupted_finish_says_how_to_go_on(endless: Sandbox) -> None:
     assert only(GO_ON.findall(errors)) == f"assess --finish {job_id}"
 
 
-def test_interrupted_upload_says_the_job_and_that_it_has_no_recording(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_interrupted_upload_names_job(sandbox: Sandbox, tmp_path: Path) -> None:
     """More than the sockets hold, and nobody reads it."""
     path = tmp_path / "long.wav"
     path.write_bytes(recordings.wav(seconds=500))
@@ -289,7 +292,7 @@ def test_each_step_has_a_command(sandbox: Sandbox, tmp_path: Path) -> None:
     assert users[:3] == ["u-1", None, "u-1"]
 
 
-def test_create_hides_the_url_from_people_unless_they_ask(sandbox: Sandbox) -> None:
+def test_create_hides_url_on_a_terminal(sandbox: Sandbox) -> None:
     narrow = sandbox.environment | TERMINAL | {"COLUMNS": "60"}
 
     hidden = run_on_a_terminal("create", env=narrow)
@@ -302,13 +305,13 @@ def test_create_hides_the_url_from_people_unless_they_ask(sandbox: Sandbox) -> N
     )
 
 
-def test_create_on_a_terminal_gives_json_that_has_the_url(sandbox: Sandbox) -> None:
+def test_create_json_has_url(sandbox: Sandbox) -> None:
     job = json.loads(run_on_a_terminal("create", "--json", env=sandbox.environment | TERMINAL))
 
     assert "Signature=" in job["data_uploading_url"]
 
 
-def test_upload_shows_people_a_bar(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_upload_shows_bar_on_a_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
     job = json.loads(run("create", env=sandbox.environment).stdout)
     file = zipped(tmp_path / "ann.zip", "ann.wav")
 
@@ -325,7 +328,7 @@ def test_upload_shows_people_a_bar(sandbox: Sandbox, tmp_path: Path) -> None:
         (None, 2, "the file cannot be read"),
     ],
 )
-def test_upload_says_how_it_ended(
+def test_upload_exit_codes(
     sandbox: Sandbox, tmp_path: Path, fault: faults.UploadFault | None, code: int, said: str
 ) -> None:
     url = json.loads(run("create", env=sandbox.environment).stdout)["data_uploading_url"]
@@ -340,7 +343,7 @@ def test_upload_says_how_it_ended(
     assert "Signature" not in result.stderr
 
 
-def test_commit_without_an_upload_is_said(sandbox: Sandbox) -> None:
+def test_commit_without_upload(sandbox: Sandbox) -> None:
     job_id = json.loads(run("create", env=sandbox.environment).stdout)["job_id"]
 
     result = run("commit", job_id, env=sandbox.environment)
@@ -362,7 +365,7 @@ def demo() -> subprocess.CompletedProcess[str]:
     return run("demo", env={"COLUMNS": "120"})
 
 
-def test_the_demo_is_the_journey(demo: subprocess.CompletedProcess[str]) -> None:
+def test_demo_shows_the_journey(demo: subprocess.CompletedProcess[str]) -> None:
     assert demo.returncode == 0, demo.stderr
     job_id = only(CREATED.findall(demo.stderr))
     order = ("20 s", "SUCCEED\n", job_id, "dnsmos_bak", "five lines", "assess(", "POST /v1/", "canonical request")
@@ -372,7 +375,7 @@ def test_the_demo_is_the_journey(demo: subprocess.CompletedProcess[str]) -> None
     assert "SDK-HMAC-SHA256 Access=SANDBOX" in demo.stdout
 
 
-def test_the_demo_counts_the_requests_to_the_service(demo: subprocess.CompletedProcess[str]) -> None:
+def test_demo_counts_requests(demo: subprocess.CompletedProcess[str]) -> None:
     last = re.fullmatch(
         r"(\d+) of \1 requests were signed, sent to http://127\.0\.0\.1:\d+ and verified\.",
         demo.stdout.splitlines()[-1],
@@ -382,7 +385,7 @@ def test_the_demo_counts_the_requests_to_the_service(demo: subprocess.CompletedP
     assert int(last[1]) >= 5, "the limits, the creation, the commit and at least two polls"
 
 
-def test_the_five_lines_of_the_demo_do_the_same(
+def test_five_lines_of_demo_do_the_same(
     demo: subprocess.CompletedProcess[str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     lines = demo.stdout[demo.stdout.index("from metastudio import") :].splitlines()[:5]

@@ -75,7 +75,7 @@ def test_all_is_well(iam: IdentityServer, sandbox: Sandbox) -> None:
     assert {each.method for each in list(sandbox.exchanges)[before:]} == {"GET"}
 
 
-def test_what_was_found_and_what_was_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_names_used_and_unused_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HW_ACCESS_KEY", "ABCDEFGHIJKLMNOPQRST")
     monkeypatch.setenv("HW_SECRET_KEY", "terraform-secret-key")
     said = [each["found"] for each in doctor() if each["name"] == "credentials"]
@@ -87,7 +87,7 @@ def test_what_was_found_and_what_was_passed_over(monkeypatch: pytest.MonkeyPatch
     ]
 
 
-def test_no_key_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_key(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AK", "SK"):
         monkeypatch.delenv(f"HUAWEICLOUD_SDK_{name}")
     assert last(doctor(code=2)) == ("credentials", "wrong", "none found")
@@ -110,7 +110,7 @@ def test_no_key_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
         ("“ABCDEFGHIJKLMNOPQRST”", "s", "credentials", "the AK must be printable ASCII"),
     ],
 )
-def test_key_that_cannot_be_right(
+def test_malformed_key(
     monkeypatch: pytest.MonkeyPatch, iam: IdentityServer, ak: str, sk: str, name: str, message: str
 ) -> None:
     """It is found out before anything is sent."""
@@ -132,14 +132,14 @@ def test_stops_at_the_first_refusal(monkeypatch: pytest.MonkeyPatch, iam: Identi
     assert [each for each in list(sandbox.exchanges)[before:] if "authorization" in each.headers] == []
 
 
-def test_sts_that_cannot_be_asked_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_sts_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_STS_ENDPOINT", "http://127.0.0.1:1")
     checks = {each["name"]: each for each in doctor()}
     assert checks["caller"]["verdict"] == "note"
     assert checks["permission"]["verdict"] == "ok"
 
 
-def test_permission_that_is_missing(monkeypatch: pytest.MonkeyPatch, server: RawServer, iam: IdentityServer) -> None:
+def test_missing_permission(monkeypatch: pytest.MonkeyPatch, server: RawServer, iam: IdentityServer) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_REGION_METASTUDIO_CN_NORTH_4", server.url)
     server.answer(b"{}", "404 Not Found")
     server.answer(b'{"error_code": "APIGW.0302", "error_msg": "not authorized"}', "403 Forbidden")
@@ -158,7 +158,7 @@ def test_clock(monkeypatch: pytest.MonkeyPatch, server: RawServer, iam: Identity
     assert clock["verdict"] == verdict
 
 
-def test_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -167,12 +167,12 @@ def test_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     assert last(doctor(code=2)) == ("name", "wrong", "metastudio.example.com: Name or service not known")
 
 
-def test_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_REGION_METASTUDIO_CN_NORTH_4", "http://127.0.0.1:1")
     assert last(doctor(code=2))[:2] == ("connection", "wrong")
 
 
-def test_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_is_named_without_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUAWEICLOUD_SDK_REGION_METASTUDIO_CN_NORTH_4", "https://metastudio.example.com")
     monkeypatch.setenv("HTTPS_PROXY", "http://user:the-proxy-password@127.0.0.1:1")
     checks = doctor(code=2)

@@ -133,7 +133,7 @@ def fail(sandbox: Sandbox, reason: str = "no reason") -> str:
     return job_id
 
 
-def test_a_pipe_is_no_terminal_whatever_the_environment_says(sandbox: Sandbox) -> None:
+def test_pipe_is_never_a_terminal(sandbox: Sandbox) -> None:
     forced = {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1"}
 
     result = run("show", REFERENCE_JOB, env=sandbox.environment | forced)
@@ -141,7 +141,7 @@ def test_a_pipe_is_no_terminal_whatever_the_environment_says(sandbox: Sandbox) -
     assert json.loads(result.stdout) == sandbox.jobs[REFERENCE_JOB]
 
 
-def test_colours_are_the_only_thing_that_can_be_turned_off(start: Start) -> None:
+def test_no_color_changes_colours_only(start: Start) -> None:
     arguments = ("show", REFERENCE_JOB, "nosuch")
     plain = start(*arguments)
     no_colours = start(*arguments, "--no-color"), start(*arguments, env={"NO_COLOR": "1", "TTY_COMPATIBLE": "0"})
@@ -152,7 +152,7 @@ def test_colours_are_the_only_thing_that_can_be_turned_off(start: Start) -> None
         assert "╭─ " + REFERENCE_JOB in terminal.text
 
 
-def test_a_table_in_a_pipe_moves_no_cursor(sandbox: Sandbox) -> None:
+def test_table_in_a_pipe_moves_no_cursor(sandbox: Sandbox) -> None:
     done, failed = sandbox.add_job(), fail(sandbox)
 
     def piped(**env: str) -> str:
@@ -167,7 +167,7 @@ def test_a_table_in_a_pipe_moves_no_cursor(sandbox: Sandbox) -> None:
     assert "\x1b" not in piped(FORCE_COLOR="1", NO_COLOR="1")
 
 
-def test_csv_has_a_column_for_each_field_of_any_job(sandbox: Sandbox) -> None:
+def test_csv_has_columns_of_all_jobs(sandbox: Sandbox) -> None:
     failed = fail(sandbox, 'two\nlines, "quoted"')
 
     result = run("show", failed, REFERENCE_JOB, "--output", "csv", env=sandbox.environment)
@@ -180,7 +180,7 @@ def test_csv_has_a_column_for_each_field_of_any_job(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
-def test_ids_and_names_are_whole(sandbox: Sandbox, start: Start, columns: int) -> None:
+def test_ids_and_names_are_not_truncated(sandbox: Sandbox, start: Start, columns: int) -> None:
     jobs, size = (REFERENCE_JOB, sandbox.add_job()), (100, columns)
     long = dict.fromkeys(("expected", "actual", "suggestion_en", "status"), "a long text " * 9)
     sandbox.jobs[jobs[1]]["assess_result"] = dict.fromkeys(("snr", "dnsmos_ovrl"), long)
@@ -198,7 +198,7 @@ def test_ids_and_names_are_whole(sandbox: Sandbox, start: Start, columns: int) -
 
 
 @pytest.mark.parametrize(("count", "code"), [(1, 130), (15, 143), (200, 130), (200, 143)])
-def test_wait_shows_how_far_it_is_and_what_is_unfinished(sandbox: Sandbox, start: Start, count: int, code: int) -> None:
+def test_wait_shows_progress(sandbox: Sandbox, start: Start, count: int, code: int) -> None:
     jobs = [sandbox.add_job("WAITING") for _ in range(count)]
     waiting = start("wait", *jobs, "--rate", "1000", size=(24, 80))
 
@@ -219,7 +219,7 @@ def test_wait_shows_how_far_it_is_and_what_is_unfinished(sandbox: Sandbox, start
 
 
 @pytest.mark.parametrize("states", [["WAITING"], list(JobState)])
-def test_the_summary_of_ten_thousand_jobs_is_on_the_screen(states: list[str]) -> None:
+def test_summary_of_ten_thousand_jobs_fits(states: list[str]) -> None:
     progress, file = Progress([str(n) for n in range(10_000)], timeout=600, rate=10), io.StringIO()
     for n in range(10_000):
         progress.update(ShortJob(job_id=f"{n:036}", state=states[n % len(states)]))
@@ -234,7 +234,7 @@ def test_the_summary_of_ten_thousand_jobs_is_on_the_screen(states: list[str]) ->
     assert sum(line.startswith(f"  {'0' * 30}") for line in screen.display) == 15
 
 
-def test_options_may_stand_anywhere_and_ids_may_be_typed(sandbox: Sandbox, start: Start) -> None:
+def test_options_anywhere_and_ids_from_stdin(sandbox: Sandbox, start: Start) -> None:
     of_region = {"HUAWEICLOUD_SDK_REGION_METASTUDIO_CN_NORTH_4": sandbox.url}
     shown = start("show", "--region", "cn-north-4", "-", "--json", env=of_region)
 
@@ -246,7 +246,7 @@ def test_options_may_stand_anywhere_and_ids_may_be_typed(sandbox: Sandbox, start
     assert lines == [sandbox.jobs[REFERENCE_JOB]]
 
 
-def test_wait_ends_in_the_states_that_are_named(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_wait_ends_in_named_states(sandbox: Sandbox, tmp_path: Path) -> None:
     jobs = {state: sandbox.add_job(state) for state in ("PROCESSING", "WAITING", "SUCCEED")}
     (tmp_path / "jobs").write_text("\n".join([*jobs.values(), "", "nosuch"]))
     states = ("--success", "PROCESSING", "--failure", "WAITING")
@@ -300,7 +300,7 @@ def test_options_have_their_names_in_errors(sandbox: Sandbox, arguments: list[st
     assert (result.returncode, result.stderr.startswith(f"metastudio: {said}")) == (2, True), result.stderr
 
 
-def test_errors_are_two_lines_in_the_words_of_a_terminal(sandbox: Sandbox, start: Start) -> None:
+def test_errors_are_two_lines(sandbox: Sandbox, start: Start) -> None:
     keyless = {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "METASTUDIO_AUTH_TOKEN": "not-the-token"}
     size = (24, 200)
     token = start("show", "j", env=keyless, size=size)
@@ -318,7 +318,7 @@ def test_errors_are_two_lines_in_the_words_of_a_terminal(sandbox: Sandbox, start
     assert "region=" not in place.text
 
 
-def test_the_service_cannot_write_on_the_terminal(sandbox: Sandbox, start: Start) -> None:
+def test_service_cannot_write_on_the_terminal(sandbox: Sandbox, start: Start) -> None:
     failed = fail(sandbox, EVIL)
     sandbox.inject(faults.status(400, EVIL, EVIL))
 
@@ -334,7 +334,7 @@ def test_the_service_cannot_write_on_the_terminal(sandbox: Sandbox, start: Start
     assert only_colours(shown.raw.decode())
 
 
-def test_suggestions_are_in_one_language_and_the_columns_align(start: Start) -> None:
+def test_suggestions_align_in_one_language(start: Start) -> None:
     chinese, english = {"LANG": "zh_CN.UTF-8"}, {"LANG": "C.UTF-8"}
     wanted: list[tuple[list[str], dict[str, str], bool]] = [
         ([], chinese, True),
@@ -369,7 +369,7 @@ def test_terminals_that_lack_characters_get_others(start: Start) -> None:
         ("assess {folder}/r", ["{folder}/recording.wav", "{folder}/recordings/"]),
     ],
 )
-def test_completion_offers_what_may_stand_there(words: str, offered: list[str], tmp_path: Path) -> None:
+def test_completion(words: str, offered: list[str], tmp_path: Path) -> None:
     (tmp_path / "recording.wav").touch()
     (tmp_path / "recordings").mkdir()
     words = f"metastudio {words.format(folder=tmp_path)}"

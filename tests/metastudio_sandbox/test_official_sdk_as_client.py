@@ -66,7 +66,7 @@ def as_data(answer: Any) -> Any:
     return {name: value for name, value in data.items() if value is not None}
 
 
-def test_it_gets_the_job_of_the_reference_page(official: Official, sandbox: Sandbox) -> None:
+def test_shows_reference_job(official: Official, sandbox: Sandbox) -> None:
     answer = official().show_short_job(ShowShortJobRequest(job_id=REFERENCE_JOB))
 
     assert (answer.status_code, answer.job_id, answer.state) == (200, REFERENCE_JOB, "SUCCEED")
@@ -77,9 +77,10 @@ def test_it_gets_the_job_of_the_reference_page(official: Official, sandbox: Sand
     assert seen.canonical_request is not None
 
 
-def test_it_gets_a_job_in_each_state_and_reads_what_we_read(
+def test_reads_each_state_as_we_do(
     official: Official, connect: Connect, options: dict[str, Any], sandbox: Sandbox
 ) -> None:
+    """The SDK reads the same out of a job in each state."""
     sdk, session = official(), connect(**options)
     seen = set()
     for job_id, stored in sandbox.jobs.items():
@@ -90,7 +91,7 @@ def test_it_gets_a_job_in_each_state_and_reads_what_we_read(
     assert seen == set(JobState)
 
 
-def test_it_signs_the_third_party_user_id(official: Official, sandbox: Sandbox) -> None:
+def test_signs_app_user_id(official: Official, sandbox: Sandbox) -> None:
     official().show_short_job(ShowShortJobRequest(job_id=REFERENCE_JOB, x_app_user_id="user-1"))
 
     seen = sandbox.exchanges[-1]
@@ -106,7 +107,7 @@ def test_it_signs_the_third_party_user_id(official: Official, sandbox: Sandbox) 
     ],
     ids=["wrong SK", "wrong project"],
 )
-def test_it_is_refused_as_we_are(
+def test_is_refused_as_we_are(
     official: Official,
     connect: Connect,
     sandbox: Sandbox,
@@ -132,7 +133,7 @@ def test_it_is_refused_as_we_are(
     assert messages[0] == messages[1], "what each of them signed follows"
 
 
-def test_an_unknown_ak_is_refused(official: Official) -> None:
+def test_unknown_access_key_is_refused(official: Official) -> None:
     with pytest.raises(ClientRequestException, match="ak not exist") as caught:
         official(ak="UNKNOWN").show_short_job(ShowShortJobRequest(job_id=REFERENCE_JOB))
 

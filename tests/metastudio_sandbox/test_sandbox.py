@@ -40,7 +40,7 @@ def code(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error_code"]
 
 
-def test_the_reference_pages_job_is_there(sandbox: Sandbox) -> None:
+def test_has_reference_job(sandbox: Sandbox) -> None:
     response = ask(sandbox)
 
     assert (response.status_code, response.json()["job_id"]) == (200, REFERENCE_JOB)
@@ -50,7 +50,7 @@ def test_the_reference_pages_job_is_there(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/"), ("GET", "/v1/p/elsewhere"), ("PUT", None), ("DELETE", None)]
 )
-def test_there_is_no_other_api(sandbox: Sandbox, method: str, path: str | None) -> None:
+def test_unknown_api_is_404(sandbox: Sandbox, method: str, path: str | None) -> None:
     assert code(ask(sandbox, path, method=method)) == (404, "APIGW.0101")
 
 
@@ -71,16 +71,17 @@ class Without(httpx.Auth):
 
 @pytest.mark.parametrize("value", [None, "x", ""])
 @pytest.mark.parametrize("name", ["Authorization", "X-Sdk-Date", "X-Project-Id"])
-def test_each_header_of_the_signature_is_needed_and_covered(sandbox: Sandbox, name: str, value: str | None) -> None:
+def test_signed_headers_are_verified(sandbox: Sandbox, name: str, value: str | None) -> None:
+    """Each header of the signature is needed, and covered by it."""
     assert code(ask(sandbox, auth=Without(sandbox, name, value))) == (401, "APIGW.0301")
 
 
-def test_x_project_id_is_mandatory_with_a_signature(sandbox: Sandbox) -> None:
+def test_signature_needs_project_id_header(sandbox: Sandbox) -> None:
     assert code(ask(sandbox, auth=AkSkAuth(sandbox.credentials))) == (401, "APIGW.0301")
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(-14, 200), (14, 200), (-16, 401), (16, 401)])
-def test_the_date_may_be_off_by_fifteen_minutes(sandbox: Sandbox, minutes: int, status: int) -> None:
+def test_date_within_fifteen_minutes_is_accepted(sandbox: Sandbox, minutes: int, status: int) -> None:
     def now() -> datetime:
         return datetime.now(UTC) + timedelta(minutes=minutes)
 
@@ -90,7 +91,7 @@ def test_the_date_may_be_off_by_fifteen_minutes(sandbox: Sandbox, minutes: int, 
         assert client.send(request).status_code == status
 
 
-def test_its_clock_can_be_set_off(sandbox: Sandbox) -> None:
+def test_clock_offset(sandbox: Sandbox) -> None:
     sandbox.clock_offset = timedelta(hours=3)
 
     response = ask(sandbox)
@@ -99,7 +100,7 @@ def test_its_clock_can_be_set_off(sandbox: Sandbox) -> None:
     assert response.status_code == 200
 
 
-def test_a_sixth_refusal_in_a_row_locks_the_key_for_five_minutes(sandbox: Sandbox) -> None:
+def test_sixth_refusal_locks_key_for_five_minutes(sandbox: Sandbox) -> None:
     def refused(n: int) -> httpx.Response:
         guards._tallies.clear()  # as in another process: this one would not send so many
         return ask(sandbox, auth=AkSkAuth(Credentials(sandbox.credentials.ak, f"wrong-{n}"), sandbox.project_id))
@@ -120,7 +121,7 @@ def test_a_sixth_refusal_in_a_row_locks_the_key_for_five_minutes(sandbox: Sandbo
     assert ask(sandbox).status_code == 200
 
 
-def test_another_body_than_the_signed_one_is_refused(sandbox: Sandbox) -> None:
+def test_changed_body_is_refused(sandbox: Sandbox) -> None:
     signed = httpx.Request("GET", sandbox.url + path_of(sandbox), content=b"this")
     next(AkSkAuth(sandbox.credentials, sandbox.project_id).auth_flow(signed))
     with httpx.Client() as client:
@@ -129,13 +130,14 @@ def test_another_body_than_the_signed_one_is_refused(sandbox: Sandbox) -> None:
     assert code(response) == (401, "APIGW.0301")
 
 
-def test_an_answer_that_is_not_the_contracts_is_our_own_fault_and_said(sandbox: Sandbox) -> None:
+def test_invalid_response_is_sandbox_error(sandbox: Sandbox) -> None:
+    """A response that does not match the contract is an error of the sandbox, and says so."""
     sandbox.jobs[REFERENCE_JOB]["create_time"] = "yesterday"
 
     assert ask(sandbox).status_code == 500
 
 
-def test_a_job_can_be_moved(sandbox: Sandbox) -> None:
+def test_job_changes_state(sandbox: Sandbox) -> None:
     job_id = sandbox.add_job("WAITING", "PROCESSING")
     assert [ask(sandbox, path_of(sandbox, job_id)).json()["state"] for _ in range(3)] == ["WAITING"] + [
         "PROCESSING"
@@ -145,7 +147,7 @@ def test_a_job_can_be_moved(sandbox: Sandbox) -> None:
     assert "assess_result" in ask(sandbox, path_of(sandbox, job_id)).json()
 
 
-def test_a_job_that_was_moved_by_hand_stays_there(sandbox: Sandbox) -> None:
+def test_state_set_by_hand_is_kept(sandbox: Sandbox) -> None:
     job_id = sandbox.add_job("WAITING", "PROCESSING", "SUCCEED")
     sandbox.move_job(job_id, "FAILED")
 
@@ -163,7 +165,7 @@ def test_faults_come_in_order_and_then_no_more(sandbox: Sandbox) -> None:
     assert answers[2].headers["Content-Type"].startswith("text/html")
 
 
-def test_random_faults_are_the_same_for_the_same_seed(sandbox: Sandbox) -> None:
+def test_random_faults_depend_on_seed(sandbox: Sandbox) -> None:
     def statuses() -> list[int]:
         sandbox.inject_randomly([faults.html(502), faults.html(503)], probability=0.5, seed=3)
         return [ask(sandbox).status_code for _ in range(20)]
@@ -173,7 +175,7 @@ def test_random_faults_are_the_same_for_the_same_seed(sandbox: Sandbox) -> None:
     assert set(first) == {200, 502, 503}
 
 
-def test_the_lock_can_be_injected(sandbox: Sandbox) -> None:
+def test_injected_lock(sandbox: Sandbox) -> None:
     sandbox.inject(faults.locked, times=2)
 
     answers = [ask(sandbox) for _ in range(3)]
@@ -184,7 +186,7 @@ def test_the_lock_can_be_injected(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("hours", [3, -3])
-def test_a_clock_that_is_off_can_be_injected(sandbox: Sandbox, hours: int) -> None:
+def test_injected_clock_offset(sandbox: Sandbox, hours: int) -> None:
     sandbox.inject(faults.clock_off(timedelta(hours=hours)), times=2)
 
     response = ask(sandbox)
@@ -195,7 +197,7 @@ def test_a_clock_that_is_off_can_be_injected(sandbox: Sandbox, hours: int) -> No
     assert ask(sandbox).status_code == 200, "by the clock that is not off"
 
 
-def test_a_clock_that_is_off_makes_no_lock_longer(sandbox: Sandbox) -> None:
+def test_clock_offset_does_not_extend_lock(sandbox: Sandbox) -> None:
     sandbox.inject(faults.clock_off(timedelta(hours=3)), times=6)
     for _ in range(6):
         ask(sandbox, auth=Without(sandbox, "X-Sdk-Date", "x"))
@@ -205,7 +207,7 @@ def test_a_clock_that_is_off_makes_no_lock_longer(sandbox: Sandbox) -> None:
     assert ask(sandbox).status_code == 200
 
 
-def test_every_fault_may_come_by_chance(sandbox: Sandbox) -> None:
+def test_each_fault_can_be_random(sandbox: Sandbox) -> None:
     sandbox.inject_randomly([faults.locked, faults.clock_off(timedelta(hours=3))], probability=1, seed=2)
 
     reasons = {ask(sandbox, auth=Without(sandbox, "Accept")).json()["error_msg"] for _ in range(5)}
@@ -216,7 +218,7 @@ def test_every_fault_may_come_by_chance(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.throttled, faults.clock_off, None])
-def test_what_is_no_fault_is_refused_at_once(sandbox: Sandbox, fault: Any) -> None:
+def test_invalid_fault_is_rejected(sandbox: Sandbox, fault: Any) -> None:
     name = "None" if fault is None else fault.__name__
     message = rf"{name} is not a fault: if it returns one, write {name}\(\.\.\.\)"
     with pytest.raises(TypeError, match=message):
@@ -227,13 +229,13 @@ def test_what_is_no_fault_is_refused_at_once(sandbox: Sandbox, fault: Any) -> No
 
 
 @pytest.mark.parametrize("times", [0, -1])
-def test_a_fault_comes_at_least_once(sandbox: Sandbox, times: int) -> None:
+def test_fault_times_is_positive(sandbox: Sandbox, times: int) -> None:
     with pytest.raises(ValueError, match=f"times must be at least 1, not {times}"):
         sandbox.inject(faults.lost, times=times)
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan")])
-def test_a_probability_is_between_0_and_1(sandbox: Sandbox, probability: float) -> None:
+def test_probability_is_between_0_and_1(sandbox: Sandbox, probability: float) -> None:
     with pytest.raises(ValueError, match=f"probability must be between 0 and 1, not {probability}"):
         sandbox.inject_randomly([faults.lost], probability=probability, seed=1)
 
@@ -244,7 +246,7 @@ def test_chance_needs_something_to_choose_from(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("validate", [True, False])
-def test_an_answer_may_have_nulls_and_values_that_are_not_the_contracts(validate: bool) -> None:
+def test_response_with_nulls_and_unknown_values(validate: bool) -> None:
     with Sandbox(validate=validate) as sandbox:
         sandbox.inject(faults.changed(job_id=None, assess_result=None, state="HIBERNATING", create_time="yesterday"))
         changed = ask(sandbox).json()
@@ -258,14 +260,15 @@ def test_an_answer_may_have_nulls_and_values_that_are_not_the_contracts(validate
 
 
 @pytest.mark.parametrize("body", [None, b"which arrives after the head"])
-def test_nobody_waits_for_a_slow_answer_whose_client_is_gone(body: bytes | None) -> None:
+def test_slow_response_ends_with_its_client(body: bytes | None) -> None:
+    """The sandbox does not wait to send a slow response to a client that is gone."""
     with Sandbox() as sandbox:  # its end would wait for the response, too
         sandbox.inject(faults.slow(3600))
         with pytest.raises(httpx.ReadTimeout):
             ask(sandbox, content=body, timeout=httpx.Timeout(HANGS_AFTER, read=0.05))
 
 
-def test_a_slow_answer_is_the_good_one(sandbox: Sandbox) -> None:
+def test_slow_response_is_valid(sandbox: Sandbox) -> None:
     sandbox.inject(faults.slow(0.001))
 
     assert ask(sandbox).status_code == 200
@@ -274,7 +277,7 @@ def test_a_slow_answer_is_the_good_one(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("fault", "error"), [(faults.lost, httpx.RemoteProtocolError), (faults.cut, httpx.RemoteProtocolError)]
 )
-def test_connections_can_be_cut(sandbox: Sandbox, fault: faults.Fault, error: type[Exception]) -> None:
+def test_cut_connection(sandbox: Sandbox, fault: faults.Fault, error: type[Exception]) -> None:
     sandbox.inject(fault)
 
     with pytest.raises((error, httpx.ReadError)):
@@ -282,12 +285,12 @@ def test_connections_can_be_cut(sandbox: Sandbox, fault: faults.Fault, error: ty
     assert ask(sandbox).status_code == 200
 
 
-def test_it_says_that_it_is_not_running() -> None:
+def test_stopped_sandbox_raises_clear_error() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         _ = Sandbox().url
 
 
-def test_start_says_that_server_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_start_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise TypeError("no event loop")
 
@@ -300,7 +303,7 @@ def test_start_says_that_server_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox.stop()
 
 
-def test_start_twice_is_an_error() -> None:
+def test_second_start_raises() -> None:
     with Sandbox() as sandbox, pytest.raises(RuntimeError, match="already running"):
         sandbox.start()
 
@@ -309,7 +312,7 @@ def test_stop_before_start_does_nothing() -> None:
     Sandbox().stop()
 
 
-def test_stop_cuts_what_is_under_way() -> None:
+def test_stop_cuts_requests_in_flight() -> None:
     sandbox = Sandbox().start()
     sandbox.inject(faults.slow(3600))
     host, port = sandbox.url.removeprefix("http://").split(":")
@@ -341,7 +344,7 @@ def test_stop_cuts_what_is_under_way() -> None:
         ("GET", "", b"{", 400, "MSS.10000002"),
     ],
 )
-def test_odd_request_is_answered_as_by_the_gateway(
+def test_odd_request_gets_gateway_error(
     sandbox: Sandbox, method: str, suffix: str, content: bytes, status: int, code: str | None
 ) -> None:
     auth = AkSkAuth(sandbox.credentials, sandbox.project_id)
@@ -354,7 +357,7 @@ def test_odd_request_is_answered_as_by_the_gateway(
 
 
 @pytest.mark.parametrize("token", [None, "another"])
-def test_security_token_must_be_the_keys_own(sandbox: Sandbox, token: str | None) -> None:
+def test_security_token_of_another_key_is_refused(sandbox: Sandbox, token: str | None) -> None:
     keys = sandbox.temporary_credentials if token is None else sandbox.credentials
     options: dict[str, Any] = {"endpoint": sandbox.url, "project_id": sandbox.project_id, "max_retries": 0}
 

@@ -123,7 +123,7 @@ def error(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, tree.findtext("Code", ""), tree.findtext("Message", "")
 
 
-def test_a_job_goes_through_its_states_by_the_sandboxs_clock(journey: Journey) -> None:
+def test_job_states_follow_clock(journey: Journey) -> None:
     job_id, url = journey.create(headers={"X-App-UserId": "user-1"})
     assert journey.sandbox.jobs[job_id]["state"] == journey.show(job_id)["state"] == "CREATING"
     stored = put(url)
@@ -147,7 +147,8 @@ def test_a_job_goes_through_its_states_by_the_sandboxs_clock(journey: Journey) -
     assert journey.sandbox._service.jobs.tasks[job_id].app_user_id == "user-1"
 
 
-def test_it_ends_though_nobody_looked_in_between_and_a_clock_set_back_changes_nothing(journey: Journey) -> None:
+def test_job_ends_without_polls(journey: Journey) -> None:
+    """A job ends although nobody queried it in between; a clock that is set back changes nothing."""
     job = journey.assessed(RECORDING)
     assert job["state"] == "SUCCEED"
 
@@ -155,7 +156,7 @@ def test_it_ends_though_nobody_looked_in_between_and_a_clock_set_back_changes_no
     assert journey.sandbox.jobs[job["job_id"]] == job
 
 
-def test_what_a_test_puts_a_job_into_stays(journey: Journey) -> None:
+def test_state_set_by_test_is_kept(journey: Journey) -> None:
     job_id, url = journey.create()
     put(url)
     journey.commit(job_id)
@@ -167,11 +168,12 @@ def test_what_a_test_puts_a_job_into_stays(journey: Journey) -> None:
 
 
 @pytest.mark.parametrize("job_id", [None, "unknown"])
-def test_what_was_not_uploaded_or_created_cannot_be_committed(journey: Journey, job_id: str | None) -> None:
+def test_commit_needs_an_upload(journey: Journey, job_id: str | None) -> None:
+    """A job that does not exist, or has no recording, cannot be committed."""
     assert journey.commit(job_id or journey.create()[0]) == (400, "MSS.00000003")
 
 
-def test_a_job_without_a_type_is_not_created(journey: Journey) -> None:
+def test_create_needs_a_type(journey: Journey) -> None:
     before = len(journey.sandbox.jobs)
     answer = journey.ask("POST", "short-jobs", json={"language": "CN"})
 
@@ -194,7 +196,7 @@ CORRUPT = RECORDING.replace(WAV[100:110], bytes(10), 1)
     ],
     ids=["no zip", "empty", "half", "corrupt", "no audio", "no file"],
 )
-def test_a_bad_upload_fails_the_job(journey: Journey, upload: bytes, code: str) -> None:
+def test_bad_upload_fails_job(journey: Journey, upload: bytes, code: str) -> None:
     job = journey.assessed(upload)
 
     assert (job["state"], job["job_failed_code"]) == ("FAILED", code)
@@ -202,7 +204,8 @@ def test_a_bad_upload_fails_the_job(journey: Journey, upload: bytes, code: str) 
     assert "assess_result" not in job
 
 
-def test_the_values_follow_from_the_recording_and_have_every_metric_of_the_contract(journey: Journey) -> None:
+def test_verdict_depends_on_recording(journey: Journey) -> None:
+    """The verdict has each metric of the contract, and its values follow from the recording."""
     first = journey.assessed(RECORDING)["assess_result"]
     same = journey.assessed(zipped(("Other.WAV", WAV), compression=zipfile.ZIP_DEFLATED))["assess_result"]
     other = journey.assessed(zipped(("recording.wav", recordings.wav(1, rate=8000, seed=1))))["assess_result"]
@@ -223,11 +226,11 @@ def test_the_values_follow_from_the_recording_and_have_every_metric_of_the_contr
         ((None, None), {}),
     ],
 )
-def test_the_tenants_limits(start: Callable[..., Journey], limits: Any, answer: dict[str, int]) -> None:
+def test_limits(start: Callable[..., Journey], limits: Any, answer: dict[str, int]) -> None:
     assert start(limits=limits).ask("GET", "tenant-duration-cfg").json() == answer
 
 
-def test_the_upload_url_is_on_another_port_and_says_when_it_ends(start: Callable[..., Journey]) -> None:
+def test_upload_url_names_port_and_expiry(start: Callable[..., Journey]) -> None:
     journey = start(upload_url_life=timedelta(hours=2))
     journey.sandbox.clock_offset = timedelta(minutes=5)
     url = urlsplit(journey.create()[1])
@@ -255,7 +258,7 @@ UNWANTED = [
     [("PUT", ZIP | {name: "x"}) for name in UNWANTED]
     + [("POST", ZIP), ("GET", ZIP), ("PUT", {}), ("PUT", {"Content-Type": "application/zip; charset=utf-8"})],
 )
-def test_nothing_but_what_was_signed_is_taken(journey: Journey, method: str, headers: dict[str, str]) -> None:
+def test_upload_must_match_signature(journey: Journey, method: str, headers: dict[str, str]) -> None:
     job_id, url = journey.create()
 
     assert error(put(url, headers=headers, method=method))[:2] == (403, "SignatureDoesNotMatch")
@@ -264,20 +267,20 @@ def test_nothing_but_what_was_signed_is_taken(journey: Journey, method: str, hea
 
 
 @pytest.mark.parametrize("part", ["AWSAccessKeyId=", "Expires=", "Signature=", ".zip"])
-def test_each_part_of_the_url_is_covered(journey: Journey, part: str) -> None:
+def test_signature_covers_each_part_of_url(journey: Journey, part: str) -> None:
     _, url = journey.create()
 
     assert error(put(url.replace(part, f"{part}1", 1)))[:2] == (403, "SignatureDoesNotMatch")
     assert error(put(url.partition("?")[0]))[:2] == (403, "AccessDenied")
 
 
-def test_the_body_may_not_be_chunked(journey: Journey) -> None:
+def test_chunked_upload_is_rejected(journey: Journey) -> None:
     _, url = journey.create()
 
     assert error(put(url, iter([RECORDING])))[:2] == (411, "MissingContentLength")
 
 
-def test_an_upload_url_expires(journey: Journey) -> None:
+def test_upload_url_expires(journey: Journey) -> None:
     _, url = journey.create()
     journey.time.now += timedelta(hours=24, seconds=-1)
     assert put(url).status_code == 200
@@ -297,7 +300,7 @@ def test_another_upload_overwrites_until_the_commit(journey: Journey) -> None:
     assert journey.show(job_id)["job_failed_code"] == "MSS.20020013"
 
 
-def test_a_url_may_serve_once_only(start: Callable[..., Journey]) -> None:
+def test_upload_url_can_be_single_use(start: Callable[..., Journey]) -> None:
     _, url = start(upload_once=True).create()
 
     assert error(put(url, headers={}))[1] == "SignatureDoesNotMatch"
@@ -305,7 +308,7 @@ def test_a_url_may_serve_once_only(start: Callable[..., Journey]) -> None:
     assert error(put(url))[:2] == (403, "AccessDenied")
 
 
-def test_uploads_are_among_the_exchanges_without_the_secret(journey: Journey) -> None:
+def test_exchanges_have_uploads_without_secret(journey: Journey) -> None:
     job_id, url = journey.create()
     put(url)
 
@@ -318,7 +321,7 @@ def test_uploads_are_among_the_exchanges_without_the_secret(journey: Journey) ->
 @pytest.mark.parametrize(
     ("fault", "stored"), [(faults.upload_cut, False), (faults.upload_lost, True)], ids=["cut", "lost"]
 )
-def test_an_upload_can_lose_its_connection(journey: Journey, fault: UploadFault, stored: bool) -> None:
+def test_upload_that_loses_its_connection(journey: Journey, fault: UploadFault, stored: bool) -> None:
     job_id, url = journey.create()
     journey.sandbox.inject_upload(fault)
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)):
@@ -329,7 +332,7 @@ def test_an_upload_can_lose_its_connection(journey: Journey, fault: UploadFault,
     assert put(url).status_code == 200
 
 
-def test_the_storage_can_err(journey: Journey) -> None:
+def test_storage_errors(journey: Journey) -> None:
     job_id, url = journey.create()
     journey.sandbox.inject_upload(faults.upload_error(503, "SlowDown"), times=2)
     journey.sandbox.inject_upload(faults.upload_expired)
@@ -341,7 +344,7 @@ def test_the_storage_can_err(journey: Journey) -> None:
         journey.sandbox.inject_upload(faults.upload_slow)  # type: ignore[arg-type]  # that is what it says
 
 
-def test_a_stop_cuts_a_slow_upload(journey: Journey) -> None:
+def test_stop_cuts_slow_upload(journey: Journey) -> None:
     _, url = journey.create()
     journey.sandbox.inject_upload(faults.upload_slow(3600))
     errors: list[type[Exception]] = []
@@ -363,7 +366,8 @@ def test_a_stop_cuts_a_slow_upload(journey: Journey) -> None:
         put(url)
 
 
-def test_what_is_lost_was_executed_and_what_was_throttled_was_not(journey: Journey) -> None:
+def test_lost_is_executed_and_throttled_is_not(journey: Journey) -> None:
+    """A request whose response is lost was executed; one that is throttled was not."""
     sandbox, before = journey.sandbox, len(journey.sandbox.jobs)
     sandbox.inject(faults.throttled())
     assert journey.ask("POST", "short-jobs", json=WANTED).status_code == 429
@@ -385,7 +389,8 @@ def test_what_is_lost_was_executed_and_what_was_throttled_was_not(journey: Journ
         assert sandbox.jobs[job_id]["state"] == "SYSTEM_AUDITING"
 
 
-def test_an_error_may_come_of_what_was_executed(journey: Journey) -> None:
+def test_error_after_execution(journey: Journey) -> None:
+    """A request may be executed although its response is an error."""
     job_id, url = journey.create()
     put(url)
     journey.sandbox.inject(faults.status(504, "APIGW.0201", executed=True))
@@ -396,7 +401,7 @@ def test_an_error_may_come_of_what_was_executed(journey: Journey) -> None:
 
 # From Python 3.12 on, the official signer's clock is deprecated.
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
-def test_the_official_sdk_makes_the_journey(journey: Journey) -> None:
+def test_official_sdk_makes_the_journey(journey: Journey) -> None:
     sandbox = journey.sandbox
     credentials = BasicCredentials(sandbox.credentials.ak, str(sandbox.credentials.sk), sandbox.project_id)
     sdk = MetaStudioClient.new_builder().with_credentials(credentials).with_endpoint(sandbox.url).build()

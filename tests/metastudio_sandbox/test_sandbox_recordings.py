@@ -12,7 +12,7 @@ from metastudio_sandbox import recordings
 
 @pytest.mark.parametrize("bits", [8, 16, 24, 32])
 @pytest.mark.parametrize(("channels", "rate", "seconds"), [(1, 8000, 2), (2, 11025, 1.5), (1, 8001, 0.001)])
-def test_it_is_a_wave_file(bits: int, channels: int, rate: int, seconds: float) -> None:
+def test_wave_file_is_valid(bits: int, channels: int, rate: int, seconds: float) -> None:
     made = recordings.wav(seconds, rate, channels, bits)
 
     with wave.open(io.BytesIO(made)) as read:
@@ -23,21 +23,21 @@ def test_it_is_a_wave_file(bits: int, channels: int, rate: int, seconds: float) 
     assert len(made) % 2 == 0
 
 
-def test_it_is_loud_and_does_not_clip() -> None:
+def test_volume_is_high_without_clipping() -> None:
     samples = memoryview(recordings.wav(1)[44:]).cast("h")
 
     assert 0.3 * 32767 < max(map(abs, samples)) < 32767
     assert abs(sum(samples) / len(samples)) < 100, "no direct current"
 
 
-def test_the_same_arguments_make_the_same_recording() -> None:
+def test_recording_depends_on_arguments_only() -> None:
     made = recordings.wav(1, seed=4)
     recordings._second.cache_clear()
 
     assert recordings.wav(1, seed=4) == made != recordings.wav(1, seed=5)
 
 
-def test_ten_minutes_are_made_at_once() -> None:
+def test_ten_minutes_take_little_time() -> None:
     began = process_time()
     made = recordings.wav(600)
 
@@ -48,6 +48,6 @@ def test_ten_minutes_are_made_at_once() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"bits": 12}, {"seconds": 0}, {"seconds": float("nan")}, {"rate": 0}, {"channels": 0}, {"seconds": 10**6}]
 )
-def test_what_cannot_be_made_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_arguments_raise(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|cannot exceed 4 GiB"):
         recordings.wav(**wrong)

@@ -57,7 +57,7 @@ def wheel(directory: Path) -> Path:
     return built
 
 
-def test_the_suite_passes_against_the_wheel(tmp_path: Path) -> None:
+def test_suite_passes_against_wheel(tmp_path: Path) -> None:
     site, suite = tmp_path / "site", tmp_path / "suite"
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps")
     succeed(*pip, "--target", site, wheel(tmp_path), cwd=tmp_path)

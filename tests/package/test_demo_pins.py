@@ -13,7 +13,8 @@ def pins(file: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)(==(?:.*\\\n)*.*)$", text, re.MULTILINE))
 
 
-def test_the_demo_installs_what_the_other_scripts_install_and_all_that_it_needs() -> None:
+def test_demo_pins_are_complete() -> None:
+    """The demo installs the versions that the other scripts install, and all that it needs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     needed = {re.split(r"[^\w.-]", each)[0] for each in project["dependencies"] + extras["cli"] + extras["sandbox"]}

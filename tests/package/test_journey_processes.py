@@ -70,7 +70,8 @@ def sink() -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_two_gigabytes_need_less_than_sixty_megabytes(kind: str, tmp_path: Path) -> None:
+def test_large_upload_needs_little_memory(kind: str, tmp_path: Path) -> None:
+    """Two gigabytes need less than sixty megabytes."""
     path = tmp_path / "sparse.zip"
     with path.open("wb") as file:
         file.truncate(2 * 1024**3)
@@ -114,7 +115,7 @@ with MetaStudio() as studio:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["upload", "commit", "wait", "end"])
-def test_finish_goes_on_after_a_killed_process(step: str, tmp_path: Path) -> None:
+def test_finish_continues_after_kill(step: str, tmp_path: Path) -> None:
     """After the upload, `finish` reaches the verdict; before it, nothing runs, and a new job is free to."""
     zipped = tmp_path / "a.zip"
     zipped.write_bytes(packed())

@@ -145,7 +145,7 @@ def served(copy: Copy) -> Iterator[Served]:
         process.terminate()
 
 
-def test_the_contract_and_the_generated_models_are_all_that_changed(copy: Copy) -> None:
+def test_only_contract_and_models_change(copy: Copy) -> None:
     models = {f"{CLIENT}/models/{name}.py" for name in ("short_job", "assess_result", "job_state")}
 
     assert copy.changed == {"openapi.yaml", *models}
@@ -178,7 +178,7 @@ print(json.dumps({
 """
 
 
-def test_the_model_and_the_sandbox_have_them(copy: Copy) -> None:
+def test_model_and_sandbox_have_additions(copy: Copy) -> None:
     answer = copy.python(MODEL)
 
     assert all(Path(file).is_relative_to(copy.root) for file in answer.pop("files"))
@@ -197,7 +197,7 @@ def test_the_model_and_the_sandbox_have_them(copy: Copy) -> None:
     }
 
 
-def test_the_command_shows_them_as_json(copy: Copy, served: Served) -> None:
+def test_command_shows_additions_as_json(copy: Copy, served: Served) -> None:
     finished = copy.show(served.job_ids["SUCCEED"], served.environment)
     running = copy.show(served.job_ids["HIBERNATING"], served.environment)
 
@@ -206,7 +206,7 @@ def test_the_command_shows_them_as_json(copy: Copy, served: Served) -> None:
     assert running["state"] == "HIBERNATING"
 
 
-def test_the_command_shows_them_as_a_table(copy: Copy, served: Served) -> None:
+def test_command_shows_additions_as_table(copy: Copy, served: Served) -> None:
     finished = copy.show_on_a_terminal(served.job_ids["SUCCEED"], served.environment)
     running = copy.show_on_a_terminal(served.job_ids["HIBERNATING"], served.environment)
 
@@ -414,7 +414,8 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return edited_copy(tmp_path_factory.mktemp("operations"), new_operations)
 
 
-def test_a_new_operation_is_at_once_callable_signed_checked_and_with_typed_errors(new: Copy) -> None:
+def test_new_operation(new: Copy) -> None:
+    """A new operation is callable at once: signed, validated, and with typed errors."""
     answer = new.python(OPERATION)
 
     models = ("__init__", "short_job_name", "short_job_quota", "short_job_quotas")

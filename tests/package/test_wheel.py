@@ -181,7 +181,8 @@ def install(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Install:
     return installed
 
 
-def test_the_wheel_has_every_file_of_the_packages_and_the_contract_and_nothing_else(built: Built) -> None:
+def test_wheel_files(built: Built) -> None:
+    """The wheel has each file of the packages and the contract, and nothing else."""
     expected = {"metastudio/openapi.yaml"}
     for package, directory in PACKAGES.items():
         files = (path for path in (built.source / directory).rglob("*") if path.is_file())
@@ -195,7 +196,8 @@ def test_the_wheel_has_every_file_of_the_packages_and_the_contract_and_nothing_e
     assert set(names) == expected
 
 
-def test_the_wheel_has_no_caches_and_nothing_but_code_in_its_packages(built: Built) -> None:
+def test_wheel_has_no_caches(built: Built) -> None:
+    """There is nothing but code in its packages."""
     in_packages = [PurePosixPath(name) for name in built.names() if ".dist-info/" not in name]
 
     assert {path.parts[0] for path in in_packages} == PACKAGES.keys()
@@ -204,13 +206,13 @@ def test_the_wheel_has_no_caches_and_nothing_but_code_in_its_packages(built: Bui
     assert others == {"metastudio/openapi.yaml", *(f"{package}/py.typed" for package in PACKAGES)} | page
 
 
-def test_the_wheel_has_the_contract_and_the_licence_as_they_are(built: Built) -> None:
+def test_wheel_has_contract_and_licence(built: Built) -> None:
     assert built.read("metastudio/openapi.yaml") == (built.source / "openapi.yaml").read_bytes()
     licence = built.read(f"metastudio-{__version__}.dist-info/licenses/LICENSE")
     assert licence == (built.source / "LICENSE").read_bytes()
 
 
-def test_the_metadata(built: Built) -> None:
+def test_metadata(built: Built) -> None:
     metadata = built.metadata()
 
     assert (metadata["Name"], metadata["Version"]) == ("metastudio", __version__)
@@ -221,7 +223,7 @@ def test_the_metadata(built: Built) -> None:
     assert metadata.get_payload() == (built.source / "README.md").read_text("utf-8")
 
 
-def test_each_third_party_import_is_a_declared_dependency(built: Built) -> None:
+def test_imports_are_declared_dependencies(built: Built) -> None:
     """One that comes along with another today may not tomorrow."""
     requirements = map(Requirement, built.metadata().get_all("Requires-Dist", []))
     declared = {canonicalize_name(each.name) for each in requirements}
@@ -241,7 +243,8 @@ def test_each_third_party_import_is_a_declared_dependency(built: Built) -> None:
         assert declared & {canonicalize_name(each) for each in providers[module]}, module
 
 
-def test_the_sdist_has_what_the_wheel_is_built_from_and_no_tests_or_scripts(built: Built) -> None:
+def test_sdist_files(built: Built) -> None:
+    """The sdist has what the wheel is built from, and no tests or scripts."""
     with tarfile.open(built.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
@@ -250,7 +253,7 @@ def test_the_sdist_has_what_the_wheel_is_built_from_and_no_tests_or_scripts(buil
     assert not [name for name in names if "__pycache__" in name]
 
 
-def test_another_machine_builds_the_same_bytes_and_so_does_the_tree_itself(built: Built, tmp_path: Path) -> None:
+def test_build_is_reproducible(built: Built, tmp_path: Path) -> None:
     """Elsewhere, later, with caches lying about; and the wheel from the tree instead of from the sdist."""
     source = tmp_path / "another place"
     shutil.copytree(built.source, source)
@@ -277,7 +280,7 @@ def test_both_clients_query_the_sandbox(install: Install) -> None:
     assert (answer["state"], answer["same"], answer["statuses"]) == ("SUCCEED", True, [200, 200])
 
 
-def test_the_command_works(install: Install) -> None:
+def test_command_works(install: Install) -> None:
     environment = install("[cli,sandbox]")
 
     version, demo = environment.metastudio("--version"), environment.metastudio("demo")
@@ -287,7 +290,8 @@ def test_the_command_works(install: Install) -> None:
     assert re.search(r"^(\d+) of \1 requests were signed", demo.stdout, re.MULTILINE), demo.stdout
 
 
-def test_without_extras_there_is_the_core_only_and_the_command_says_what_to_install(install: Install) -> None:
+def test_install_without_extras(install: Install) -> None:
+    """There is the core only, and the command says what to install."""
     environment = install("")
 
     names = environment.python(DISTRIBUTIONS)
@@ -300,7 +304,7 @@ def test_without_extras_there_is_the_core_only_and_the_command_says_what_to_inst
 
 
 @pytest.mark.parametrize("command", ["sandbox", "demo"])
-def test_without_the_sandbox_its_commands_say_what_to_install(install: Install, command: str) -> None:
+def test_missing_sandbox_extra_is_named(install: Install, command: str) -> None:
     result = install("[cli]").metastudio(command)
 
     assert (result.returncode, result.stdout) == (2, "")
@@ -308,7 +312,7 @@ def test_without_the_sandbox_its_commands_say_what_to_install(install: Install, 
     assert "Traceback" not in result.stderr
 
 
-def test_without_the_sandbox_the_other_commands_work(install: Install) -> None:
+def test_commands_without_sandbox_extra(install: Install) -> None:
     result = install("[cli]").metastudio("show", "--help")
 
     assert result.returncode == 0, result.stderr
