@@ -20,6 +20,7 @@ from huaweicloud_auth.key_guard import (
     HELD_SECONDS,
     LAST_REFUSAL,
     LOCK_SECONDS,
+    MAX_JUMP,
     MAX_REFUSALS,
     UNPROVEN_AT_ONCE,
     KeyGuard,
@@ -292,9 +293,30 @@ def test_unproven_key_has_few_requests_in_flight() -> None:
     assert change.result(0) is None
     assert guard.enter(request()) is None
 
+    change = guard.enter(request())
+    assert change is not None
+    guard.accepted(under_way[1])
+    assert change.result(0) is None
+
+
+def test_clock_that_was_set_makes_key_unproven() -> None:
+    """The wall clock may drift against the monotonic one by five minutes."""
+    guard, wall = KeyGuard(clock := Clock()), 2e9
+    guard.accepted(request())
+    for drift in (0, MAX_JUMP, -MAX_JUMP):
+        clock.now, wall = clock.now + 1000, wall + 1000 + drift
+        sent = request()
+        assert guard.enter(sent, wall) is None
+        guard.left(sent)
+    assert guard.is_proven
+
+    assert guard.enter(request(), wall + MAX_JUMP + 1) is None
+    assert not guard.is_proven
+    assert guard.enter(request(), wall + MAX_JUMP + 1) is not None
+
 
 def test_burst_with_proven_key_starts_slowly() -> None:
-    """Five at first, twice as many each time that half of them were accepted; later, five again."""
+    """Five at first, twice as many each time that half of them were accepted; five again after a pause."""
     clock = Clock()
     guard = KeyGuard(clock)
     guard.accepted(request())
@@ -309,8 +331,13 @@ def test_burst_with_proven_key_starts_slowly() -> None:
             guard.accepted(each)
         assert change.result(0) is None
         for each in under_way:
-            guard.left(each)
-    clock.now += 1.1
+            guard.accepted(each)  # no request waits now, so the limit stays
+    busy = [request() for _ in range(LAST_REFUSAL + 2)]
+    for each in busy:
+        assert guard.enter(each) is None
+        clock.now += 1.1  # no pause: the first ones are in flight
+    for each in busy:
+        guard.accepted(each)
 
     later = [request() for _ in range(6)]
     assert sizes == [5, 10, 20]
@@ -360,6 +387,9 @@ def test_successor_of_proven_key_is_proven() -> None:
     for each in (after, refused):
         each.succeed(before)
     assert (after.is_proven, refused.is_proven) == (True, False)
+
+    after.succeed(refused)
+    assert after.is_proven
 
 
 def test_abandoned_requests_count_as_refused() -> None:

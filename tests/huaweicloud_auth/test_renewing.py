@@ -189,8 +189,16 @@ def test_value_without_an_end(keeps: bool, numbers: list[int]) -> None:
 
 
 def test_callable_runs_in_callers_thread() -> None:
-    value = Renewing(threading.current_thread, "value", keeps=False)
-    assert [value() for _ in range(2)] == [threading.current_thread()] * 2
+    threads: list[threading.Thread] = []
+
+    def called() -> int:
+        threads.append(threading.current_thread())
+        return len(threads)
+
+    value = Renewing(called, "value", keeps=False)
+    assert [value() for _ in range(2)] == [1, 2]
+    assert wait_for(value.renewed(2)) == 3, "after a refusal too"
+    assert threads == [threading.current_thread()] * 3
 
 
 def test_concurrent_callers_have_their_own() -> None:

@@ -213,6 +213,22 @@ def test_hint_shows_first_difference() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours", "hint"),
+    [
+        (f"{OURS}\nmore", OURS, "has 'more' where '(nothing)' was signed"),
+        (OURS, f"{OURS}\nmore", "has '(nothing)' where 'more' was signed"),
+        (OURS + "\N{REPLACEMENT CHARACTER}", OURS + "\udcff", "a key for five minutes"),
+    ],
+    ids=["longer", "shorter", "a byte that is not UTF-8"],
+)
+def test_hint_compares_every_line(theirs: str, ours: str, hint: str) -> None:
+    error = status_error(refused(theirs.replace("\n", "|")), ours)
+
+    assert error.hint is not None
+    assert error.hint.endswith(hint)
+
+
 def test_long_message_cuts_off_neither_code_nor_hint() -> None:
     error = status_error(httpx.Response(401, json={"error_code": "APIGW.0301", "error_msg": "x" * 5000}))
 
