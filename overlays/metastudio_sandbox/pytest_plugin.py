@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def metastudio_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator["Sandbox"]:
-    """A running sandbox; the environment points at it, so that `MetaStudio()` needs no arguments."""
+    """A running sandbox; the environment points at it: `MetaStudio()` and `MetaStudio(region=…)` use it."""
     from . import Sandbox  # noqa: PLC0415  # only if a test uses it; the error says what to install
+    from .environment import UNWANTED  # noqa: PLC0415
 
-    for name in ("METASTUDIO_REGION", "METASTUDIO_AUTH_TOKEN", "HUAWEICLOUD_SDK_SECURITY_TOKEN"):
+    for name in UNWANTED:
         monkeypatch.delenv(name, raising=False)
     with Sandbox() as sandbox:
         for name, value in sandbox.environment.items():

@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from metastudio import Credentials
 
-from . import assessment, exchanges, gateway
+from . import assessment, exchanges, gateway, hosts
 from .exchanges import Exchange
 from .faults import UploadFault, drained, storage_error
 from .gateway import Refusal
@@ -58,7 +58,7 @@ class Storage:
     once: bool
     jobs: Jobs
     exchanges: deque[Exchange]
-    url: str = ""
+    port: int = 0
     faults: Plan[UploadFault] = attrs.field(factory=Plan)
 
     def app(self) -> Starlette:
@@ -67,12 +67,12 @@ class Storage:
         app.router.redirect_slashes = False
         return app
 
-    def upload_url(self, job_id: str) -> str:
-        """Return the upload URL of a job."""
+    def upload_url(self, job_id: str, host: str) -> str:
+        """Return the upload URL of a job, at the host name by which the client reached the service."""
         path, expires = f"/short-jobs/{job_id}.zip", str(int((self.now() + self.life).timestamp()))
         signature = self._signature("PUT", "application/zip", expires, path)
         query = urlencode({"AWSAccessKeyId": self.keys.ak, "Expires": expires, "Signature": signature})
-        return f"{self.url}{path}?{query}"
+        return f"{hosts.url(host, self.port)}{path}?{query}"
 
     def _signature(self, method: str, content_type: str, expires: str, path: str) -> str:
         signed = f"{method}\n\n{content_type}\n{expires}\n{path}"
