@@ -76,9 +76,11 @@ class Service:
         async def endpoint(request: Request) -> Response:
             received = self.now()
             try:
-                body = await request.body()
+                body = await gateway.read(request)
             except ClientDisconnect:
                 return Response()
+            if body is None:
+                return self._refused_early(gateway.TOO_LARGE, request)
             canonical = gateway.canonical_request(request, body)
             seen = exchange(request, received, canonical)
             self.exchanges.append(seen)  # before the response, which a fault may replace or cut off
@@ -161,8 +163,12 @@ class Service:
         return {"job_id": job_id, "data_uploading_url": self.upload_url(job_id, hosts.name(request.headers["Host"]))}
 
     async def _no_such_api(self, request: Request, _: Exception) -> Response:
-        self.exchanges.append(exchange(request, self.now(), None, _NO_SUCH_API.status))
-        return _refused(_NO_SUCH_API, self.now())
+        return self._refused_early(_NO_SUCH_API, request)
+
+    def _refused_early(self, refusal: Refusal, request: Request) -> Response:
+        """Refuse a request before its authentication."""
+        self.exchanges.append(exchange(request, self.now(), None, refusal.status))
+        return _refused(refusal, self.now())
 
 
 def _malformed(body: bytes) -> Refusal | None:

@@ -31,6 +31,7 @@ from .jobs import Jobs
 from .plan import Plan
 
 _IN_MEMORY: Final = 2**20
+_MAX_UPLOAD: Final = 5 * 2**30  # doc: of one PUT
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # inferred: each of these headers invalidates the signature. The client should send only the content type and the body.
 _UNWANTED: Final = frozenset(
@@ -45,6 +46,8 @@ _MISMATCH: Final = Refusal(
     403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided"
 )
 _NO_LENGTH: Final = Refusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header")  # doc
+
+_TOO_LARGE: Final = Refusal(400, "EntityTooLarge", "Your upload exceeds the maximum allowed object size")  # doc
 
 
 @attrs.define
@@ -119,6 +122,8 @@ class Storage:
             return _MISMATCH
         if "Content-Length" not in request.headers:
             return _NO_LENGTH
+        if int(request.headers["Content-Length"]) > _MAX_UPLOAD:
+            return _TOO_LARGE
         return _DENIED if self.once and self.jobs.is_uploaded(_job_id(request)) else None
 
 
