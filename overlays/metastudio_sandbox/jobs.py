@@ -33,12 +33,22 @@ class Jobs:
     """The jobs by ID. Three threads use them: those of the service and the storage, and the test's."""
 
     contract: dict[str, Any]
-    now: Callable[[], datetime]
+    gateway_now: Callable[[], datetime]
     duration: timedelta
     details: dict[str, dict[str, Any]] = attrs.field(factory=dict)  #: as the service returns them
     tasks: dict[str, Task] = attrs.field(factory=dict)
     _upcoming: dict[str, deque[str]] = attrs.field(factory=dict)
+    _ahead: timedelta = timedelta()
     _lock: threading.RLock = attrs.field(factory=threading.RLock)
+
+    def now(self) -> datetime:
+        """Return the time by which jobs run: the gateway's, and what was skipped."""
+        return self.gateway_now() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Skip `seconds`."""
+        with self._lock:
+            self._ahead += timedelta(seconds=seconds)
 
     def add(self, job_id: str, *states: str) -> None:
         """Add a job. With several states, it advances to the next after each `show`."""

@@ -1,4 +1,4 @@
-"""The fixture `metastudio_sandbox`. pytest always loads this module, so it imports nothing heavy."""
+"""The fixtures. pytest always loads this module, so it imports nothing heavy."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from . import Sandbox
+    from .fast_clock import FastClock
 
 
 @pytest.fixture
@@ -21,3 +22,15 @@ def metastudio_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator["Sandbox"]:
         for name, value in sandbox.environment.items():
             monkeypatch.setenv(name, value)
         yield sandbox
+
+
+@pytest.fixture
+def metastudio_fast_clock(metastudio_sandbox: "Sandbox") -> Iterator["FastClock"]:
+    """Virtual waiting: clients that the test creates skip the time between polls and retries, and jobs advance by it.
+
+    Its `skipped` is the number of seconds that all clients have skipped.
+    """
+    from .fast_clock import fast  # noqa: PLC0415  # as above
+
+    with fast(metastudio_sandbox.advance) as clock:
+        yield clock

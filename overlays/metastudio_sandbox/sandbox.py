@@ -135,6 +135,10 @@ class Sandbox:
         """Put a job into another state, with the fields of that state; it stays there."""
         self._service.jobs.move(job_id, state)
 
+    def advance(self, seconds: float) -> None:
+        """Let running jobs advance by `seconds` at once; the gateway's clock stays as it is."""
+        self._service.jobs.advance(seconds)
+
     def inject(self, fault: Fault, times: int = 1) -> None:
         """Apply a fault to the next requests: one of `metastudio_sandbox.faults`, or an async function of your own.
 
