@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import trustme
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from metastudio_sandbox import Sandbox, recordings, server
 
@@ -114,7 +114,7 @@ def _measured(program: str, place: Path) -> tuple[float, float, float]:
 def _serving(certificate: Path) -> Iterator[Sandbox]:
     """Run a sandbox whose two servers use TLS."""
 
-    def with_tls(app: Starlette) -> server.Server:
+    def with_tls(app: ASGIApp) -> server.Server:
         made = plain(app)
         made.config.ssl_certfile = made.config.ssl_keyfile = str(certificate)
         return made
@@ -122,7 +122,8 @@ def _serving(certificate: Path) -> Iterator[Sandbox]:
     plain, server.Server = server.Server, with_tls  # type: ignore[misc,assignment]  # the sandbox itself has no TLS
     try:
         with Sandbox(duration=timedelta(), validate=False) as sandbox:
-            sandbox._storage.url = _over_tls(sandbox._storage.url)
+            upload_url = sandbox._service.upload_url
+            sandbox._service.upload_url = lambda job_id, host: _over_tls(upload_url(job_id, host))
             yield sandbox
     finally:
         server.Server = plain  # type: ignore[misc]  # restored

@@ -160,7 +160,8 @@ class AsyncShortJobs(Operations):
         waits = operations.waits(ids, Goal(timeout, success, failure, on_update), self._caller.clock)
         pace = self.paces["show"] if rate is None else Pace(validation.number("rate", rate))
         poll, in_flight = partial(self._poll, app_user_id), validation.count("max_in_flight", max_in_flight, 1)
-        async with aclosing(wait_many.outcomes(poll, waits, pace, in_flight)) as all_:
+        time = self._caller.clock, self._caller.sleep
+        async with aclosing(wait_many.outcomes(poll, waits, pace, in_flight, *time)) as all_:
             async for outcome in all_:
                 yield outcome
 

@@ -1,4 +1,4 @@
-"""Wait for many jobs at once, with one pace for all of them and the event loop's clock."""
+"""Wait for many jobs at once, with one pace and one clock for all of them."""
 
 import asyncio
 import heapq
@@ -17,14 +17,18 @@ Poll: TypeAlias = asyncio.Future[ShortJob]
 
 
 async def outcomes(
-    poll: Callable[[Wait], Awaitable[ShortJob]], waits: Iterable[Wait], pace: Pace, max_in_flight: int
+    poll: Callable[[Wait], Awaitable[ShortJob]],
+    waits: Iterable[Wait],
+    pace: Pace,
+    max_in_flight: int,
+    clock: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]],
 ) -> AsyncGenerator[Outcome, None]:
     """Poll each job until it is finished; yield its outcome as soon as it is known.
 
     Raises:
         MetaStudioError: An error that concerns all jobs. Jobs that were not yielded by then are unfinished.
     """
-    clock = asyncio.get_running_loop().time
     number = count()  # orders jobs that are due at the same time
     due = [(0.0, next(number), wait) for wait in waits]
     polling: dict[Poll, tuple[Wait, float]] = {}  # with the time when it was sent
@@ -39,7 +43,7 @@ async def outcomes(
                     pace.go(clock())
                     polling[asyncio.ensure_future(poll(wait))] = wait, clock()
                 continue
-            for done in await _first_done(polling, pause):
+            for done in await _first_done(polling, pause, sleep):
                 wait, sent = polling.pop(done)
                 if isinstance(settled := _settled(done, wait, pace, sent, clock()), Finished | Failed):
                     yield settled
@@ -56,10 +60,12 @@ def _pause(due: float, _: int, wait: Wait, pace: Pace, now: float) -> float:
     return min(max(due, pace.next) - now, wait.seconds_left())
 
 
-async def _first_done(polling: Iterable[Poll], pause: float | None) -> set[Poll]:
+async def _first_done(
+    polling: Iterable[Poll], pause: float | None, sleep: Callable[[float], Awaitable[None]]
+) -> set[Poll]:
     """Return the polls that are done first, or none if none is done within the pause."""
     if not polling:
-        await asyncio.sleep(pause or 0)
+        await sleep(pause or 0)
         return set()
     done, _ = await asyncio.wait(polling, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
     return done

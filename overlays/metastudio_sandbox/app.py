@@ -21,7 +21,7 @@ from starlette.routing import Route
 from metastudio import Credentials
 
 from . import contract as contracts
-from . import gateway
+from . import gateway, hosts
 from .exchanges import Exchange, exchange
 from .faults import Fault
 from .gateway import LOCK, LOCKED, MAX_REFUSALS, Refusal
@@ -45,7 +45,7 @@ class Service:
     validate: bool
     jobs: Jobs
     limits: dict[str, int]
-    upload_url: Callable[[str], str]
+    upload_url: Callable[[str, str], str]
     faults: Plan[Fault] = attrs.field(factory=Plan)
     exchanges: deque[Exchange] = attrs.field(factory=lambda: deque(maxlen=1000))
     _refusals: int = 0
@@ -76,9 +76,11 @@ class Service:
         async def endpoint(request: Request) -> Response:
             received = self.now()
             try:
-                body = await request.body()
+                body = await gateway.read(request)
             except ClientDisconnect:
                 return Response()
+            if body is None:
+                return self._refused_early(gateway.TOO_LARGE, request)
             canonical = gateway.canonical_request(request, body)
             seen = exchange(request, received, canonical)
             self.exchanges.append(seen)  # before the response, which a fault may replace or cut off
@@ -158,11 +160,15 @@ class Service:
     def _created(self, request: Request, wanted: Any) -> dict[str, str]:
         app_user_id = request.headers.get("X-App-UserId")
         job_id = self.jobs.create(wanted if isinstance(wanted, dict) else {}, app_user_id)
-        return {"job_id": job_id, "data_uploading_url": self.upload_url(job_id)}
+        return {"job_id": job_id, "data_uploading_url": self.upload_url(job_id, hosts.name(request.headers["Host"]))}
 
     async def _no_such_api(self, request: Request, _: Exception) -> Response:
-        self.exchanges.append(exchange(request, self.now(), None, _NO_SUCH_API.status))
-        return _refused(_NO_SUCH_API, self.now())
+        return self._refused_early(_NO_SUCH_API, request)
+
+    def _refused_early(self, refusal: Refusal, request: Request) -> Response:
+        """Refuse a request before its authentication."""
+        self.exchanges.append(exchange(request, self.now(), None, refusal.status))
+        return _refused(refusal, self.now())
 
 
 def _malformed(body: bytes) -> Refusal | None:

@@ -5,6 +5,7 @@ requests from the official SDK prove that the verification is correct.
 """
 
 import re
+import secrets
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import Final
@@ -31,6 +32,25 @@ class Refusal:
 MAX_REFUSALS: Final = 5  # doc: more failures in a row lock the key
 LOCK: Final = timedelta(minutes=5)  # doc
 LOCKED: Final = Refusal(401, "APIGW.0301", "AK access failed to reach the limit,forbidden")  # doc: the message only
+
+
+#: The sandbox's own limit for the body of a request to the service. doc: status and code.
+MAX_BODY: Final = 2**20
+TOO_LARGE: Final = Refusal(413, "APIGW.0201", "Request entity too large")  # inferred: the message
+
+
+async def read(request: Request) -> bytes | None:
+    """Return the body of `request`, or None if it exceeds the limit; the rest is then discarded."""
+    body = bytearray()
+    async for chunk in request.stream():
+        if len(body) <= MAX_BODY:
+            body += chunk
+    return bytes(body) if len(body) <= MAX_BODY else None
+
+
+def new_keys(prefix: str, security_token: str | None = None) -> Credentials:
+    """Return a new key pair whose access key has a prefix."""
+    return Credentials(f"{prefix}{secrets.token_hex(10).upper()}"[:20], secrets.token_urlsafe(30), security_token)
 
 
 def canonical_request(request: Request, body: bytes) -> str | None:

@@ -14,6 +14,8 @@ from .assessment import Outcome
 
 _OPEN: Final = frozenset({"CREATING", "UPLOADING"})
 _STEPS: Final = ("SYSTEM_AUDITING", "WAITING", "PROCESSING")  # inferred: the order
+#: The sandbox keeps this many jobs. A new one replaces the oldest.
+MAX_JOBS: Final = 20_000
 
 
 @attrs.define
@@ -31,19 +33,31 @@ class Jobs:
     """The jobs by ID. Three threads use them: those of the service and the storage, and the test's."""
 
     contract: dict[str, Any]
-    now: Callable[[], datetime]
+    gateway_now: Callable[[], datetime]
     duration: timedelta
     details: dict[str, dict[str, Any]] = attrs.field(factory=dict)  #: as the service returns them
     tasks: dict[str, Task] = attrs.field(factory=dict)
     _upcoming: dict[str, deque[str]] = attrs.field(factory=dict)
+    _ahead: timedelta = timedelta()
     _lock: threading.RLock = attrs.field(factory=threading.RLock)
+
+    def now(self) -> datetime:
+        """Return the time by which jobs run: the gateway's, and what was skipped."""
+        return self.gateway_now() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Skip `seconds`."""
+        with self._lock:
+            self._ahead += timedelta(seconds=seconds)
 
     def add(self, job_id: str, *states: str) -> None:
         """Add a job. With several states, it advances to the next after each `show`."""
         with self._lock:
-            self.tasks.pop(job_id, None)
+            self._forget(job_id)
             self._set(job_id, states[0])
-            self._upcoming[job_id] = deque(states[1:])
+            if len(states) > 1:
+                self._upcoming[job_id] = deque(states[1:])
+            self._limit()
 
     def move(self, job_id: str, state: str) -> None:
         """Put a job into another state; it stays there."""
@@ -52,11 +66,12 @@ class Jobs:
                 task.committed = None
             self._upcoming.pop(job_id, None)
             self._set(job_id, state)
+            self._limit()
 
     def shown(self, job_id: str) -> dict[str, Any] | None:
         """Return the job or None; then advance it if it has further states."""
         with self._lock:
-            self.refresh()
+            self._refresh(job_id)
             job = self.details.get(job_id)
             if upcoming := self._upcoming.get(job_id):
                 self._set(job_id, upcoming.popleft())
@@ -70,6 +85,7 @@ class Jobs:
         with self._lock:
             self.tasks[job_id] = Task(app_user_id, wanted.get("language"))
             self.details[job_id] = job | {"job_type": wanted.get("job_type", job["job_type"])}
+            self._limit()
         return job_id
 
     def is_uploaded(self, job_id: str) -> bool:
@@ -102,9 +118,13 @@ class Jobs:
     def refresh(self) -> None:
         """Advance the running jobs to their current states."""
         with self._lock:
-            for job_id, task in self.tasks.items():
-                if task.committed is not None and task.outcome is not None:
-                    self._move_on(job_id, task, task.committed, task.outcome)
+            for job_id in self.tasks:
+                self._refresh(job_id)
+
+    def _refresh(self, job_id: str) -> None:
+        task = self.tasks.get(job_id)
+        if task and task.committed is not None and task.outcome is not None:
+            self._move_on(job_id, task, task.committed, task.outcome)
 
     def _move_on(self, job_id: str, task: Task, committed: datetime, outcome: Outcome) -> None:
         elapsed = max(self.now() - committed, timedelta())
@@ -125,3 +145,13 @@ class Jobs:
 
     def _set(self, job_id: str, state: str) -> None:
         self.details[job_id] = contracts.short_job(self.contract, job_id, state)
+
+    def _limit(self) -> None:
+        """Forget the oldest jobs above the limit."""
+        for table in (self.details, self.tasks):  # a test may have removed a job from `details`
+            while len(table) > MAX_JOBS:
+                self._forget(next(iter(table)))
+
+    def _forget(self, job_id: str) -> None:
+        for table in (self.details, self.tasks, self._upcoming):
+            table.pop(job_id, None)

@@ -5,11 +5,10 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
-
-from metastudio import Credentials
+from typing import Any, Final, Self
 
 from . import contract as contracts
+from . import environment, gateway
 from .app import Service
 from .exchanges import Exchange
 from .faults import Fault, UploadFault
@@ -17,16 +16,20 @@ from .jobs import Jobs
 from .server import Serving
 from .storage import Storage
 
+_LIMITS: Final = ("short_assess_min", "short_assess_max")
+
 
 class Sandbox:
-    """A sandbox of MetaStudio's short jobs on 127.0.0.1, for demos and for tests of services that use them.
+    """A sandbox of MetaStudio's short jobs, for demos and for tests of services that use them.
 
     It verifies signatures and tokens as the gateway does, and validates requests and responses against the contract.
     It starts with one job in each state of the contract. Error codes and rules follow the documentation where there
     is any; every number and string in an assessment is invented.
 
     Args:
+        host: The host name or address to listen on. Requests to other host names than this and loopback are refused.
         port: The port to listen on; 0 picks a free one.
+        storage_port: The port of the object storage.
         now: The gateway's clock, in UTC.
         validate: Whether to validate requests and responses against the contract, which takes most of the time.
         duration: How long a job runs after its commit, on the gateway's clock.
@@ -47,7 +50,9 @@ class Sandbox:
     def __init__(
         self,
         *,
+        host: str = "127.0.0.1",
         port: int = 0,
+        storage_port: int = 0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         validate: bool = True,
         duration: timedelta = timedelta(seconds=0.5),
@@ -57,9 +62,9 @@ class Sandbox:
     ) -> None:
         self._contract = contracts.load()
         #: The valid permanent key pair, generated for each sandbox.
-        self.credentials = _new_keys("SANDBOX")
+        self.credentials = gateway.new_keys("SANDBOX")
         #: The valid temporary key pair.
-        self.temporary_credentials = _new_keys("SANDBOXTEMP", secrets.token_urlsafe(90))
+        self.temporary_credentials = gateway.new_keys("SANDBOXTEMP", secrets.token_urlsafe(90))
         self.clock_offset = timedelta()
 
         def gateway_now() -> datetime:
@@ -68,7 +73,7 @@ class Sandbox:
         exchanges: deque[Exchange] = deque(maxlen=1000)
         jobs = Jobs(self._contract, gateway_now, duration)
         self._storage = Storage(
-            self._contract, _new_keys("SANDBOXOBS"), gateway_now, upload_url_life, upload_once, jobs, exchanges
+            self._contract, gateway.new_keys("SANDBOXOBS"), gateway_now, upload_url_life, upload_once, jobs, exchanges
         )
         self._service = Service(
             self._contract,
@@ -78,18 +83,18 @@ class Sandbox:
             now=gateway_now,
             validate=validate,
             jobs=jobs,
-            limits=_without_none(short_assess_min=limits[0], short_assess_max=limits[1]),
+            limits={name: value for name, value in zip(_LIMITS, limits, strict=True) if value is not None},
             upload_url=self._storage.upload_url,
             exchanges=exchanges,
         )
         for state in contracts.states(self._contract):
             self.add_job(state, job_id=contracts.path_example(self._contract, "job_id") if state == "SUCCEED" else None)
-        self._serving = Serving(self._service.app, port, "metastudio-sandbox")
-        self._serving_storage = Serving(self._storage.app, 0, "metastudio-sandbox-storage")
+        self._serving = Serving(self._service.app, host, port, "metastudio-sandbox")
+        self._serving_storage = Serving(self._storage.app, host, storage_port, "metastudio-sandbox-storage")
 
     @property
     def url(self) -> str:
-        """The endpoint, `http://127.0.0.1:<port>`."""
+        """The endpoint, `http://<host>:<port>`; with 127.0.0.1 if it listens on all interfaces."""
         if self._serving.url is None:
             raise RuntimeError("the sandbox is not running: use it in a `with` block, or call start()")
         return self._serving.url
@@ -117,13 +122,8 @@ class Sandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables that make `MetaStudio()` and the command use this sandbox."""
-        return {
-            "METASTUDIO_ENDPOINT": self.url,
-            "HUAWEICLOUD_SDK_PROJECT_ID": self.project_id,
-            "HUAWEICLOUD_SDK_AK": self.credentials.ak,
-            "HUAWEICLOUD_SDK_SK": str(self.credentials.sk),
-        }
+        """Variables that make the command and `MetaStudio()`, with or without a region, use this sandbox."""
+        return environment.variables(self.url, self.project_id, self.credentials)
 
     def add_job(self, *states: str, job_id: str | None = None) -> str:
         """Add a short job and return its ID. With several states, it advances to the next after each `show`."""
@@ -134,6 +134,10 @@ class Sandbox:
     def move_job(self, job_id: str, state: str) -> None:
         """Put a job into another state, with the fields of that state; it stays there."""
         self._service.jobs.move(job_id, state)
+
+    def advance(self, seconds: float) -> None:
+        """Let running jobs advance by `seconds` at once; the gateway's clock stays as it is."""
+        self._service.jobs.advance(seconds)
 
     def inject(self, fault: Fault, times: int = 1) -> None:
         """Apply a fault to the next requests: one of `metastudio_sandbox.faults`, or an async function of your own.
@@ -166,13 +170,13 @@ class Sandbox:
         """Serve in two threads until `stop`; return when both accept requests.
 
         Raises:
-            OSError: The port is in use.
+            OSError: A port is in use, or the host is not one of this machine.
             RuntimeError: The sandbox is already running, or a server cannot start.
         """
         if self._serving.url is not None:
             raise RuntimeError("the sandbox is already running")
         try:
-            self._storage.url = self._serving_storage.start()
+            self._storage.port = self._serving_storage.start()
             self._serving.start()
         except BaseException:
             self.stop()
@@ -190,11 +194,3 @@ class Sandbox:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def _new_keys(prefix: str, security_token: str | None = None) -> Credentials:
-    return Credentials(f"{prefix}{secrets.token_hex(10).upper()}"[:20], secrets.token_urlsafe(30), security_token)
-
-
-def _without_none(**values: int | None) -> dict[str, int]:
-    return {name: value for name, value in values.items() if value is not None}

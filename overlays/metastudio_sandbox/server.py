@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from . import hosts
 
 
 class Server(uvicorn.Server):
     """Sets `ready` when it accepts requests, and aborts open connections when it stops."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -61,32 +63,34 @@ class _Protocol(H11Protocol):
 
 
 class Serving:
-    """An application served on a port of 127.0.0.1, in its own thread."""
+    """An application served on a port, in its own thread. It refuses requests to other hosts; see `hosts`."""
 
-    def __init__(self, app: Callable[[], Starlette], port: int, name: str) -> None:
+    def __init__(self, app: Callable[[], ASGIApp], host: str, port: int, name: str) -> None:
         self._app = app
+        self._host = host
         self._port = port
         self._name = name
         self._socket: socket.socket | None = None
 
     @property
     def url(self) -> str | None:
-        """Its URL, `http://127.0.0.1:<port>`; None while it is not running."""
+        """Its URL, `http://<host>:<port>`; None while it is not running."""
         if self._socket is None:
             return None
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return hosts.url(self._host, self._socket.getsockname()[1])
 
-    def start(self) -> str:
-        """Serve until `stop`; return the URL when the server accepts requests.
+    def start(self) -> int:
+        """Serve until `stop`; return the port when the server accepts requests.
 
         Raises:
-            OSError: The port is in use.
+            OSError: The port is in use, or the host is not one of this machine.
             RuntimeError: The server cannot start.
         """
-        self._socket = socket.create_server(("127.0.0.1", self._port), backlog=512)
+        family, *_, address = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)[0]
+        self._socket = socket.create_server(address, family=family, backlog=512)
         # Head and body are two writes: without this, the second waits 40 ms for the acknowledgement of the first.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._server = Server(self._app())
+        self._server = Server(hosts.Guard(self._app(), self._host))
         self._thread = threading.Thread(
             target=self._server.serve_until_stopped, args=(self._socket,), name=self._name, daemon=True
         )
@@ -95,7 +99,7 @@ class Serving:
         if not self._server.started:
             self.stop()
             raise RuntimeError("the sandbox's server could not start") from self._server.failure
-        return str(self.url)
+        return int(self._socket.getsockname()[1])
 
     def begin_to_stop(self) -> None:
         """Begin to stop, without waiting until the server has stopped."""

@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from metastudio import Credentials
 
-from . import assessment, exchanges, gateway
+from . import assessment, exchanges, gateway, hosts
 from .exchanges import Exchange
 from .faults import UploadFault, drained, storage_error
 from .gateway import Refusal
@@ -31,6 +31,7 @@ from .jobs import Jobs
 from .plan import Plan
 
 _IN_MEMORY: Final = 2**20
+_MAX_UPLOAD: Final = 5 * 2**30  # doc: of one PUT
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # inferred: each of these headers invalidates the signature. The client should send only the content type and the body.
 _UNWANTED: Final = frozenset(
@@ -46,6 +47,8 @@ _MISMATCH: Final = Refusal(
 )
 _NO_LENGTH: Final = Refusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header")  # doc
 
+_TOO_LARGE: Final = Refusal(400, "EntityTooLarge", "Your upload exceeds the maximum allowed object size")  # doc
+
 
 @attrs.define
 class Storage:
@@ -58,7 +61,7 @@ class Storage:
     once: bool
     jobs: Jobs
     exchanges: deque[Exchange]
-    url: str = ""
+    port: int = 0
     faults: Plan[UploadFault] = attrs.field(factory=Plan)
 
     def app(self) -> Starlette:
@@ -67,12 +70,12 @@ class Storage:
         app.router.redirect_slashes = False
         return app
 
-    def upload_url(self, job_id: str) -> str:
-        """Return the upload URL of a job."""
+    def upload_url(self, job_id: str, host: str) -> str:
+        """Return the upload URL of a job, at the host name by which the client reached the service."""
         path, expires = f"/short-jobs/{job_id}.zip", str(int((self.now() + self.life).timestamp()))
         signature = self._signature("PUT", "application/zip", expires, path)
         query = urlencode({"AWSAccessKeyId": self.keys.ak, "Expires": expires, "Signature": signature})
-        return f"{self.url}{path}?{query}"
+        return f"{hosts.url(host, self.port)}{path}?{query}"
 
     def _signature(self, method: str, content_type: str, expires: str, path: str) -> str:
         signed = f"{method}\n\n{content_type}\n{expires}\n{path}"
@@ -119,6 +122,8 @@ class Storage:
             return _MISMATCH
         if "Content-Length" not in request.headers:
             return _NO_LENGTH
+        if int(request.headers["Content-Length"]) > _MAX_UPLOAD:
+            return _TOO_LARGE
         return _DENIED if self.once and self.jobs.is_uploaded(_job_id(request)) else None
 
 

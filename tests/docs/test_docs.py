@@ -295,7 +295,7 @@ def wrong_with(command: str) -> str | None:
         return wrong_with_installation(arguments)
     if name in {"celery", "python", "uvicorn"}:
         return None  # tests/examples runs them
-    return None if name in {"curl", "export", "uv"} else "not a command that is known here"
+    return None if name in {"curl", "docker", "export", "uv"} else "not a command that is known here"
 
 
 def wrong_with_installation(arguments: list[str]) -> str | None:

@@ -317,7 +317,7 @@ def test_stop_cuts_requests_in_flight() -> None:
     sandbox.inject(faults.slow(3600))
     host, port = sandbox.url.removeprefix("http://").split(":")
     unfinished = socket.create_connection((host, int(port)))
-    head = f"GET {path_of(sandbox)} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    head = f"GET {path_of(sandbox)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
     unfinished.sendall(head.encode() + b"ab")
     with (
         MetaStudio(
