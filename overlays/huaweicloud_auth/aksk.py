@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from logging import WARNING
 from typing import Any, Final
 
 import httpx
@@ -13,7 +14,7 @@ from .errors import ConfigurationError
 from .flow import SteppedAuth, Steps, Wait, seconds_to_wait
 from .guards import guard_of
 from .key_guard import HELD_SECONDS, KeyGuard
-from .log import log
+from .log import about, log, write
 from .renewing import Renewing
 from .request import body, sign
 
@@ -163,11 +164,9 @@ class AkSkAuth(SteppedAuth):
         endpoint, offset = request.url.netloc, theirs - self._now()
         if abs(offset - self._offsets.get(endpoint, timedelta())) > MAX_CLOCK_DIFFERENCE:
             self._offsets[endpoint] = offset
-            log.warning(
-                "The clock of %s differs from the local clock by %+.0f s: corrected",
-                endpoint.decode(),
-                offset.total_seconds(),
-            )
+            message = "The clock of %s differs from the local clock by %+.0f s: corrected"
+            fields = about(request, response)
+            write(log, WARNING, message, endpoint.decode(), offset.total_seconds(), **fields)
         return True
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
+from logging import WARNING
 from math import inf
 from time import monotonic
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
@@ -20,7 +21,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 from .credentials import call_source
 from .errors import CredentialsError, HuaweiCloudError, failed_again
 from .flow import Wait, wait_for
-from .log import log
+from .log import log, write
 
 T = TypeVar("T")
 
@@ -174,7 +175,7 @@ class Renewing(Generic[T]):
                 self._final = fetched.error if isinstance(fetched.error, RejectedError) else None
         begun.set_result(fetched)
         if fetched.error is not None and self._value is not None:
-            log.warning("The %s could not be renewed: %s", self._name, fetched.error)
+            write(log, WARNING, "The %s could not be renewed: %s", self._name, fetched.error)
 
     def _life(self, value: T) -> float:
         ends = getattr(value, "expires_at", None)

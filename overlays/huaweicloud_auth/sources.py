@@ -7,6 +7,7 @@ is never combined from two places.
 import configparser
 import os
 from collections.abc import Iterable, Iterator
+from logging import WARNING
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import httpx
 
 from .credentials import Credentials, CredentialsSource, Secret
 from .errors import ConfigurationError
-from .log import log
+from .log import log, write
 
 _SHOWN = {"ak", "project_id", "region"}  # in the profile file; every other setting is treated as a secret
 _SDK = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
@@ -119,7 +120,7 @@ class Profile(NamedTuple):
         """
         ak, sk, token = (self.settings.get(name) for name in ("ak", "sk", "security_token"))
         if sk and os.name == "posix" and self.path.stat().st_mode & 0o077:
-            log.warning("%s holds a secret key and others can access it: chmod 600", self.path)
+            write(log, WARNING, "%s holds a secret key and others can access it: chmod 600", self.path)
         return _pair(ak, sk, token, f"{self.path}: ak", "sk")
 
 

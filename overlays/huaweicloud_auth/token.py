@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from logging import WARNING
 
 import httpx
 
@@ -9,7 +10,7 @@ from . import gateway, validation
 from .credentials import Secret
 from .errors import ConfigurationError
 from .flow import SteppedAuth, Steps, seconds_to_wait
-from .log import log
+from .log import about, log, write
 from .renewing import Renewing
 from .request import body
 
@@ -57,7 +58,8 @@ class TokenAuth(SteppedAuth):
         if not gateway.is_error(response, "0307") or body(request) is None:
             return
         if (other := (yield from self._token.renewed(token, patience))) is not None:
-            log.warning("The token had to be renewed: sending the request again with a new one")
+            message = "The token had to be renewed: sending the request again with a new one"
+            write(log, WARNING, message, **about(request, response))
             request.headers["X-Auth-Token"] = other
             yield request
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from logging import INFO
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
+from huaweicloud_auth.log import write
 from metastudio_client.models import CreatedShortJob, JobState, ShortJob
 
 from .errors import (
@@ -65,12 +67,12 @@ def assessing(
     sent = _Sent(on_progress)
     create = Step("_create_paced", {"language": language, "app_user_id": app_user_id})
     created: CreatedShortJob = yield create
-    log.info("Short job %s was created", created.job_id)
+    _log("Short job %s was created", created)
     with _at("upload", str(created.job_id)):
         is_uploaded = yield from _uploading(created, body, sent)
         if not is_uploaded:
             created = yield create
-            log.info("The upload URL had expired: short job %s was created", created.job_id)
+            _log("The upload URL had expired: short job %s was created", created)
     if not is_uploaded:
         with _at("upload", str(created.job_id)):
             yield _upload(created, body, sent)
@@ -132,7 +134,12 @@ def _waited(job_id: str, app_user_id: str | None, timeout: float, on_update: OnU
 
 
 def _upload(created: CreatedShortJob, body: Body, sent: _Sent) -> Step:
-    return Step("_upload", {"url": created.data_uploading_url, "body": body, "on_progress": sent})
+    about = {"url": created.data_uploading_url, "job_id": str(created.job_id)}
+    return Step("_upload", {**about, "body": body, "on_progress": sent})
+
+
+def _log(message: str, created: CreatedShortJob) -> None:
+    write(log, INFO, message, created.job_id, operation="create_short_job", job_id=created.job_id)
 
 
 @contextmanager

@@ -182,8 +182,8 @@ class AsyncShortJobs(Operations):
         call = self._caller.new(repeatable=True, pace=self.paces["create"])
         return await self._create(operations.creation("VOICE_ASSESS", language), app_user_id, call)
 
-    async def _upload(self, url: Secret, body: Body, on_progress: OnProgress | None) -> None:
-        await self._uploader.upload(url, body, on_progress)
+    async def _upload(self, url: Secret, body: Body, on_progress: OnProgress | None, job_id: str | None = None) -> None:
+        await self._uploader.upload(url, body, on_progress, job_id)
 
     async def _commit_paced(self, job_id: str, app_user_id: str | None) -> None:
         operation = partial(commit_short_job.asyncio, job_id=job_id, x_app_user_id=app_user_id)

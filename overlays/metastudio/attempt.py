@@ -2,15 +2,17 @@
 
 import random as random_numbers
 from collections.abc import Awaitable, Callable
+from logging import WARNING
 from typing import Any, Final, Self, TypeAlias, TypeVar, cast
 
 import attrs
 import httpx
 
+from huaweicloud_auth.log import write
 from metastudio_client import Client
 
 from .errors import MetaStudioError, RateLimitError, validation_error
-from .log import log
+from .log import error_fields, log
 from .pace import Pace
 from .retries import MAX_RETRY_AFTER, backoff, may_repeat, retry_after
 
@@ -32,6 +34,7 @@ class Call:
         repeatable: Whether a POST may be executed twice. Any other method may.
         pace: Receives the result of each attempt, and schedules the retries.
         made: The number of failed attempts.
+        about: What log records say about the call.
     """
 
     max_retries: int
@@ -41,6 +44,7 @@ class Call:
     pace: Pace | None = None
     random: Callable[[], float] = random_numbers.random
     made: int = 0
+    about: dict[str, Any] = attrs.field(factory=dict)
     _started: float = attrs.field(init=False)
     _sent: float = attrs.field(init=False)
 
@@ -61,7 +65,7 @@ class Call:
         """Return httpx's options for the next attempt: no phase takes longer than the time left for the call."""
         left, self._sent = max(self.seconds_left(), 0.001), self.clock()
         phases = {phase: left if limit is None else min(limit, left) for phase, limit in timeout.as_dict().items()}
-        extensions = {"attempt": self.made + 1, "seconds_left": self.seconds_left}
+        extensions = {"log": {**self.about, "attempt": self.made + 1}, "seconds_left": self.seconds_left}
         return {"timeout": httpx.Timeout(**phases), "extensions": extensions}
 
     def delay(self, error: MetaStudioError, method: str) -> float:
@@ -81,7 +85,17 @@ class Call:
             raise error
         if self.pace:
             delay = max(delay, self.pace.go(self.clock()))
-        log.warning("Attempt %d failed, retrying in %.2f s: %s", self.made, delay, error)
+        fields = error_fields(error) | self.about
+        write(
+            log,
+            WARNING,
+            "Attempt %d failed, retrying in %.2f s: %s",
+            self.made,
+            delay,
+            error,
+            **fields,
+            attempt=self.made,
+        )
         return delay
 
 

@@ -41,6 +41,14 @@ class _Caller:
         total = self.total_timeout if total_timeout is None else validation.number("total_timeout", total_timeout)
         return Call(max_retries=retries, total_timeout=total, clock=self.clock, repeatable=repeatable, pace=pace)
 
+    def describe(self, call: Call, operation: Callable[..., object]) -> None:
+        """Store in a call what its log records say about it: the generated function's name, and the job's ID."""
+        module = getattr(getattr(operation, "func", operation), "__module__", "")
+        call.about = {
+            "operation": module.rpartition(".")[2],
+            "job_id": getattr(operation, "keywords", {}).get("job_id"),
+        }
+
     def within(self, seconds: float, max_retries: int | None = None) -> Call:
         """Return a new call that takes no longer than `seconds`."""
         return self.new(max_retries, max(0.001, min(self.total_timeout, seconds)))
@@ -66,6 +74,7 @@ class Caller(_Caller):
         project = self.project
         if not isinstance(project, str):
             project = wait_for(project.steps(call.seconds_left()))
+        self.describe(call, operation)
         if pause := call.turn():
             self.sleep(pause)
         while True:
@@ -94,6 +103,7 @@ class AsyncCaller(_Caller):
         project = self.project
         if not isinstance(project, str):
             project = await wait_for_async(project.steps(call.seconds_left()))
+        self.describe(call, operation)
         if pause := call.turn():
             await self.sleep(pause)
         while True:

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
+from logging import WARNING
 from typing import Final, Literal, TypeAlias, get_args
 
 import attrs
@@ -12,6 +13,7 @@ from huaweicloud_auth.agencies import METADATA
 from huaweicloud_auth.aksk import renewing
 from huaweicloud_auth.credentials import CredentialsSource
 from huaweicloud_auth.identity import Proxy
+from huaweicloud_auth.log import write
 from huaweicloud_auth.projects import project_of
 from huaweicloud_auth.renewing import Renewing
 from huaweicloud_auth.sources import Place
@@ -101,7 +103,7 @@ def find_endpoint(region: str | None, endpoint: str | None, *several: Place | No
         return validation.endpoint(override, name), region
     if region not in (*get_args(Region), *_logged):
         _logged.add(region)
-        log.warning("Region %s is not known to have the service; known regions: %s", region, known)
+        write(log, WARNING, "Region %s is not known to have the service; known regions: %s", region, known)
     return f"https://metastudio.{region}.myhuaweicloud.com", region
 
 

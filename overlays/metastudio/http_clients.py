@@ -5,11 +5,11 @@ early, since httpx runs hooks before the auth flow has seen the response.
 """
 
 import asyncio
-import logging
 import ssl
 import traceback
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
+from logging import DEBUG
 from time import perf_counter
 from typing import Any, Final
 
@@ -17,10 +17,11 @@ import httpx
 
 from huaweicloud_auth import KeyRefused
 from huaweicloud_auth.errors import printable
+from huaweicloud_auth.log import write
 
 from . import errors
 from .deadline import LATE, seconds_left
-from .log import log
+from .log import log, response_fields
 
 #: Levels of nesting. The contract's deepest response has four.
 MAX_DEPTH: Final = 50
@@ -98,8 +99,7 @@ def _absolute(root: str, url: httpx.URL | str) -> httpx.URL:
 
 
 def _checked(request: httpx.Request, response: httpx.Response, started: float) -> httpx.Response:
-    if log.isEnabledFor(logging.DEBUG):
-        _debug(request, f"{response.status_code}, request ID {response.headers.get('X-Request-Id')}", started)
+    log_response(request, response, started)
     if not response.is_success:
         is_token = "X-Auth-Token" in request.headers
         # Not in a variable: it has the security token.
@@ -149,7 +149,7 @@ def failure_of(request: httpx.Request, error: Exception, started: float) -> erro
     failure = kind(printable(f"{type(error).__name__}: {error}".removesuffix(": ")))
     untrusted = next((each for each in _chain(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
     failure.__cause__ = type(error)(str(error)) if untrusted is None else ssl.SSLCertVerificationError(str(untrusted))
-    _debug(request, str(failure), started)
+    _debug(request, str(failure), started, None, None)
     return failure
 
 
@@ -165,6 +165,18 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _debug(request: httpx.Request, outcome: str, started: float) -> None:
-    number, seconds, outcome = request.extensions.get("attempt", 1), perf_counter() - started, printable(outcome)
-    log.debug("%s %s: %s; attempt %d, %.3f s", request.method, request.url, outcome, number, seconds)
+def log_response(
+    request: httpx.Request, response: httpx.Response, started: float, header: str = "X-Request-Id"
+) -> None:
+    """Log an attempt that got a response; `header` has the request ID."""
+    request_id = response.headers.get(header)
+    _debug(request, f"{response.status_code}, request ID {request_id}", started, response.status_code, request_id)
+
+
+def _debug(request: httpx.Request, outcome: str, started: float, status: int | None, request_id: str | None) -> None:
+    if not log.isEnabledFor(DEBUG):
+        return
+    fields = {"attempt": 1, "seconds": perf_counter() - started} | request.extensions.get("log", {})
+    fields |= response_fields(status, request_id)
+    arguments = request.method, request.url, printable(outcome), fields["attempt"], fields["seconds"]
+    write(log, DEBUG, "%s %s: %s; attempt %d, %.3f s", *arguments, **fields)

@@ -2,16 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from logging import WARNING
 from typing import Any, TypeVar, cast
 
 from huaweicloud_auth import Secret
+from huaweicloud_auth.log import write
 from metastudio_client.models import CreatedShortJob, CreateShortJobRequest, ShortJob, TenantDurationCfg
 
 from . import validation
 from .assess import Step, Steps
 from .errors import APIResponseValidationError, APIStatusError, AuthenticationError, ConfigurationError, MetaStudioError
 from .limits import RecordingLimits
-from .log import log
+from .log import error_fields, log
 from .pace import Pace
 from .polling import Goal, Wait
 from .recordings import Packed
@@ -109,7 +111,7 @@ async def run_async(perform: Callable[[Step], Awaitable[Any]], steps: Steps[T]) 
 def warn(body: Packed) -> Packed:
     """Log the warnings of a recording, and return it."""
     for warning in body.warnings:
-        log.warning("Recording %s: %s", body.name, warning)
+        write(log, WARNING, "Recording %s: %s", body.name, warning)
     return body
 
 
@@ -121,7 +123,7 @@ def unknown_limits() -> Iterator[None]:
     except AuthenticationError:
         raise
     except (APIStatusError, APIResponseValidationError) as error:
-        log.warning("The recording limits are unknown: %s", error)
+        write(log, WARNING, "The recording limits are unknown: %s", error, **error_fields(error))
 
 
 def waits(job_ids: Iterable[str], goal: Goal, clock: Callable[[], float]) -> list[Wait]:

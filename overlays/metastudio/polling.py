@@ -3,10 +3,12 @@
 import random as random_numbers
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from logging import WARNING
 from typing import Final, TypeAlias
 
 import attrs
 
+from huaweicloud_auth.log import write
 from metastudio_client.models import JobState, ShortJob
 
 from . import validation
@@ -23,7 +25,7 @@ from .errors import (
     ShortJobFailed,
     WaitTimeout,
 )
-from .log import log
+from .log import error_fields, log
 from .pace import Pace
 from .retries import MAX_RETRY_AFTER, is_permanent, retry_after
 
@@ -127,7 +129,8 @@ class Wait:
         except PASSING as error:
             if is_permanent(error):
                 raise
-            log.warning("Short job %s: a poll failed, still waiting: %s", self.job_id, error)
+            fields = error_fields(error) | {"operation": "show_short_job", "job_id": self.job_id}
+            write(log, WARNING, "Short job %s: a poll failed, still waiting: %s", self.job_id, error, **fields)
             self.lost = error
             if pace and isinstance(error, RateLimitError):
                 pace.throttled(sent, self.clock(), retry_after(error))

@@ -181,8 +181,8 @@ class ShortJobs(Operations):
         call = self._caller.new(repeatable=True, pace=self.paces["create"])
         return self._create(operations.creation("VOICE_ASSESS", language), app_user_id, call)
 
-    def _upload(self, url: Secret, body: Body, on_progress: OnProgress | None) -> None:
-        self._uploader.upload(url, body, on_progress)
+    def _upload(self, url: Secret, body: Body, on_progress: OnProgress | None, job_id: str | None = None) -> None:
+        self._uploader.upload(url, body, on_progress, job_id)
 
     def _commit_paced(self, job_id: str, app_user_id: str | None) -> None:
         operation = partial(commit_short_job.sync, job_id=job_id, x_app_user_id=app_user_id)

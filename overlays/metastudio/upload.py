@@ -5,11 +5,14 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from logging import WARNING
+from typing import Any
 
 import attrs
 import httpx
 
 from huaweicloud_auth import Secret
+from huaweicloud_auth.log import write
 from huaweicloud_auth.proxies import environment_proxy
 
 from . import deadline
@@ -17,9 +20,9 @@ from .asyncio_transport import AsyncioTransport
 from .bounded import AsyncBounded, Bounded
 from .connecting import Proxy, Verify, check_proxy, context
 from .errors import MetaStudioError
-from .http_clients import failure_of, forget_locals
+from .http_clients import failure_of, forget_locals, log_response
 from .journey_errors import UploadError, upload_error
-from .log import log
+from .log import error_fields, log
 from .retries import backoff, may_repeat
 from .upload_body import Body, OnProgress, ResponseTime, counted, in_threads
 from .upload_target import Target, expires
@@ -31,7 +34,13 @@ class _Retries:
 
     ends: datetime | None
     max_retries: int
+    job_id: str | None
     made: int = 0
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the log record of the next attempt says about it."""
+        return {"operation": "upload", "job_id": self.job_id, "attempt": self.made + 1}
 
     def delay(self, error: MetaStudioError) -> float:
         """Return the seconds to wait before the next attempt.
@@ -39,13 +48,14 @@ class _Retries:
         Raises:
             MetaStudioError: `error` itself, if there is no further attempt.
         """
+        fields = error_fields(error) | self.about
         self.made += 1
         passing = error.is_passing if isinstance(error, UploadError) else may_repeat(error, idempotent=True)
         seconds = backoff(self.made, random.random())  # noqa: S311  # not for cryptography
         is_over = self.ends is not None and datetime.now(UTC) + timedelta(seconds=seconds) >= self.ends
         if self.made > self.max_retries or not passing or is_over:
             raise error
-        log.warning("Upload attempt %d failed, retrying in %.2f s: %s", self.made, seconds, error)
+        write(log, WARNING, "Upload attempt %d failed, retrying in %.2f s: %s", self.made, seconds, error, **fields)
         return seconds
 
 
@@ -59,20 +69,20 @@ class Uploader:
     sleep: Callable[[float], None] = time.sleep
     _clients: dict[str, httpx.Client] = attrs.field(factory=dict)
 
-    def upload(self, url: Secret, body: Body, on_progress: OnProgress | None) -> None:
-        """Upload `body`, with retries."""
-        target, retries = Target(url), _Retries(expires(url), self.max_retries)
+    def upload(self, url: Secret, body: Body, on_progress: OnProgress | None, job_id: str | None = None) -> None:
+        """Upload `body`, with retries; `job_id` is for the log."""
+        target, retries = Target(url), _Retries(expires(url), self.max_retries, job_id)
         while True:
             try:
-                return self._put(target, body, on_progress)
+                return self._put(target, body, on_progress, retries.about)
             except MetaStudioError as error:
                 delay = retries.delay(error)
             self.sleep(delay)
 
-    def _put(self, target: Target, body: Body, on_progress: OnProgress | None) -> None:
+    def _put(self, target: Target, body: Body, on_progress: OnProgress | None, about: dict[str, Any]) -> None:
         limit, started = ResponseTime(), time.perf_counter()
         pieces = limit.after(counted(body, on_progress))
-        request = target.request(body.size, pieces, seconds_left=limit.seconds_left)
+        request = target.request(body.size, pieces, log=about, seconds_left=limit.seconds_left)
         failure: MetaStudioError | None = None
         try:
             response = self._client(target.endpoint).send(request)
@@ -82,6 +92,7 @@ class Uploader:
             forget_locals(error)  # httpcore's frames hold the target, which is secret
             raise
         else:
+            log_response(request, response, started, "x-obs-request-id")
             failure = None if response.is_success else upload_error(response)
         if failure is not None:
             raise failure  # outside the except block, for the same reason
@@ -111,19 +122,19 @@ class AsyncUploader:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _clients: dict[str, httpx.AsyncClient] = attrs.field(factory=dict)
 
-    async def upload(self, url: Secret, body: Body, on_progress: OnProgress | None) -> None:
-        """Upload `body`, with retries."""
-        target, retries = Target(url), _Retries(expires(url), self.max_retries)
+    async def upload(self, url: Secret, body: Body, on_progress: OnProgress | None, job_id: str | None = None) -> None:
+        """Upload `body`, with retries; `job_id` is for the log."""
+        target, retries = Target(url), _Retries(expires(url), self.max_retries, job_id)
         while True:
             try:
-                return await self._put(target, body, on_progress)
+                return await self._put(target, body, on_progress, retries.about)
             except MetaStudioError as error:
                 delay = retries.delay(error)
             await self.sleep(delay)
 
-    async def _put(self, target: Target, body: Body, on_progress: OnProgress | None) -> None:
+    async def _put(self, target: Target, body: Body, on_progress: OnProgress | None, about: dict[str, Any]) -> None:
         limit, started = asyncio.timeout(None), time.perf_counter()
-        request = target.request(body.size, in_threads(counted(body, on_progress), limit))
+        request = target.request(body.size, in_threads(counted(body, on_progress), limit), log=about)
         failure: MetaStudioError | None = None
         try:
             async with limit:
@@ -134,6 +145,7 @@ class AsyncUploader:
             forget_locals(error)
             raise
         else:
+            log_response(request, response, started, "x-obs-request-id")
             failure = None if response.is_success else upload_error(response)
         if failure is not None:
             raise failure  # as above

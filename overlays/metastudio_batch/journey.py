@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from logging import WARNING
 from typing import Any, Final, TypeVar, cast
 
 import attrs
 
+from huaweicloud_auth.log import write
 from metastudio import (
     AssessmentInterrupted,
     AsyncShortJobs,
@@ -15,7 +17,7 @@ from metastudio import (
     UploadError,
 )
 from metastudio.assess import Step, Steps, assessing, finishing
-from metastudio.log import log
+from metastudio.log import error_fields, log
 from metastudio.operations import on, run_async
 from metastudio.polling import PASSING, Goal, is_fatal
 from metastudio.recordings import Packed
@@ -138,7 +140,8 @@ async def with_retries(call: Callable[[], Awaitable[T]]) -> T:
         except MetaStudioError as error:
             if not _is_transient(cause(error)):
                 raise
-            log.warning("Retrying in %.0f s: %s", pause, error)
+            job_id = getattr(error, "job_id", None)
+            write(log, WARNING, "Retrying in %.0f s: %s", pause, error, **error_fields(cause(error)), job_id=job_id)
         await asyncio.sleep(pause)
     return await call()
 

@@ -16,7 +16,7 @@ import typer.testing
 from metastudio_cli.app import app
 from metastudio_sandbox import Sandbox, contract, faults, gateway, jobs
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 TEXT: Final = (ROOT / "docs/testing.md").read_text("utf-8")
 DOCKERFILE: Final = (ROOT / "examples/sandbox/Dockerfile").read_text("utf-8")
 #: Public names of the module that are no faults.
