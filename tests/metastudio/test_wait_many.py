@@ -418,7 +418,7 @@ def test_invalid_arguments_raise_before_request(loop: Loop, sandbox: Sandbox, ch
     assert len(sandbox.exchanges) == 0
 
 
-@pytest.mark.parametrize("jobs", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("jobs", [100, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_soak(loop: Loop, sandbox: Sandbox, jobs: int) -> None:
     """One request in five fails, in every way there is; every job is accounted for, at the pace."""
     good = [sandbox.add_job("WAITING", "PROCESSING", "SUCCEED") for _ in range(jobs * 9 // 10)]

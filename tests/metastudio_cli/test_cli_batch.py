@@ -17,7 +17,7 @@ from metastudio_batch import Stage
 from metastudio_cli.batching import Progress
 from metastudio_sandbox import Sandbox, faults, recordings
 from support import HANGS_AFTER
-from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
+from support.terminal import COMMAND, TERMINAL, invoke, run, run_on_a_terminal, screen
 
 WAV = recordings.wav(seconds=11, rate=16000)
 
@@ -116,12 +116,12 @@ def test_exit_codes(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
     (folder / "bad.wav").unlink()
     journal = ("--journal", str(tmp_path / "a.journal"))
     sandbox._service.jobs.duration = timedelta(hours=1)
-    late = run("assess", str(folder / "a.wav"), *journal, "--timeout", "1", env=sandbox.environment)
+    late = invoke("assess", str(folder / "a.wav"), *journal, "--timeout", "3", env=sandbox.environment)
     sandbox.inject_upload(faults.upload_error(403, "SignatureDoesNotMatch"))
-    rejected = run("assess", str(folder / "b.wav"), *journal, "--timeout", "1", env=sandbox.environment)
+    rejected = invoke("assess", str(folder / "b.wav"), *journal, "--timeout", "3", env=sandbox.environment)
     for job_id in [job_id for job_id, task in sandbox._service.jobs.tasks.items() if task.committed]:
         sandbox.move_job(job_id, "FAILED")
-    failed = run("assess", str(folder / "a.wav"), *journal, "--timeout", "1", env=sandbox.environment)
+    failed = invoke("assess", str(folder / "a.wav"), *journal, "--timeout", "3", env=sandbox.environment)
 
     assert (late.returncode, rejected.returncode, failed.returncode) == (4, 1, 3)
 
@@ -129,7 +129,7 @@ def test_exit_codes(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
 def test_dry_run_sends_nothing(folder: Path, sandbox: Sandbox) -> None:
     arguments = ("assess", str(folder), "--dry-run")
 
-    result = run(*arguments, env=sandbox.environment)
+    result = invoke(*arguments, env=sandbox.environment)
 
     problem, summary = map(json.loads, result.stdout.splitlines())
     assert (problem["path"], result.returncode) == ("bad.wav", 2)
@@ -152,11 +152,11 @@ def test_shards_are_assessed_apart(folder: Path, sandbox: Sandbox, tmp_path: Pat
     found = []
     for number in ("1/2", "2/2"):
         journal = ("--journal", str(tmp_path / f"{number[0]}.journal"))
-        result = run("assess", str(folder), "--shard", number, *journal, env=sandbox.environment)
+        result = invoke("assess", str(folder), "--shard", number, *journal, env=sandbox.environment)
         found += [line["path"] for line in map(json.loads, result.stdout.splitlines()) if line["stage"] == "finished"]
 
     assert sorted(found) == ["a.wav", "b.wav", "c.wav"]
-    dry = [run("assess", str(folder), "--dry-run", "--shard", each).stdout for each in ("1/2", "2/2")]
+    dry = [invoke("assess", str(folder), "--dry-run", "--shard", each).stdout for each in ("1/2", "2/2")]
     assert sum(json.loads(each)["recordings"] for each in dry) == 3
 
 
@@ -176,15 +176,15 @@ def test_shards_are_assessed_apart(folder: Path, sandbox: Sandbox, tmp_path: Pat
         (("folder/a.wav", "a.wav", "--dry-run"), "two recordings are named 'a.wav'"),
     ],
 )
-def test_wrong_use(arguments: tuple[str, ...], message: str, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_wrong_usage(
+    arguments: tuple[str, ...], message: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "folder").mkdir()
     for name in ("a.wav", "folder/a.wav"):
         (tmp_path / name).write_bytes(WAV)
-    command, environment = [COMMAND, "assess", *arguments], os.environ | sandbox.environment | {"COLUMNS": "200"}
+    monkeypatch.chdir(tmp_path)
 
-    ended = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANGS_AFTER, check=False
-    )
+    ended = invoke("assess", *arguments, env=sandbox.environment | {"COLUMNS": "200"})
 
     assert ended.returncode == 2
     assert message in ended.stderr
@@ -194,7 +194,7 @@ def test_wrong_use(arguments: tuple[str, ...], message: str, sandbox: Sandbox, t
 def test_export(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
     """As CSV, with what Excel needs to see that it is UTF-8; and as JSON lines."""
     journal = str(tmp_path / "a.journal")
-    run("assess", str(folder), "--journal", journal, env=sandbox.environment)
+    invoke("assess", str(folder), "--journal", journal, env=sandbox.environment)
 
     plain, for_excel = (
         subprocess.run(
@@ -202,7 +202,7 @@ def test_export(folder: Path, sandbox: Sandbox, tmp_path: Path) -> None:
         ).stdout
         for options in ([], ["--csv", "--bom"])
     )
-    lines = run("export", journal, "--jsonl").stdout.splitlines()
+    lines = invoke("export", journal, "--jsonl").stdout.splitlines()
 
     assert for_excel == b"\xef\xbb\xbf" + plain
     paths = [each["path"] for each in csv.DictReader(plain.decode().splitlines())]
@@ -215,7 +215,7 @@ def test_export_needs_a_journal(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(WAV)
 
     for name in ("a.wav", "nowhere"):
-        result = run("export", str(tmp_path / name))
+        result = invoke("export", str(tmp_path / name))
         assert result.returncode == 2
         assert result.stderr.startswith("metastudio: ")
         assert result.stdout == ""

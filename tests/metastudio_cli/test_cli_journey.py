@@ -19,7 +19,7 @@ from metastudio import AssessmentInterrupted, ConfigurationError
 from metastudio_cli.output import exit_code
 from metastudio_sandbox import Sandbox, faults, recordings
 from support import HANGS_AFTER
-from support.terminal import COMMAND, TERMINAL, run, run_on_a_terminal, screen
+from support.terminal import COMMAND, TERMINAL, invoke, run, run_on_a_terminal, screen
 
 WAV = recordings.wav(seconds=12)
 CREATED = re.compile(r"^metastudio: Short job (\S+) was created$", re.MULTILINE)
@@ -152,7 +152,7 @@ def test_unusable_recording_exits_with_2(sandbox: Sandbox, tmp_path: Path, recor
     if recording is not None:
         path.write_bytes(recording)
 
-    result = run("assess", str(path), env=sandbox.environment)
+    result = invoke("assess", str(path), env=sandbox.environment)
 
     assert (result.returncode, result.stdout) == (2, "")
     assert said in result.stderr
@@ -168,7 +168,7 @@ def test_recording_changed_in_upload_exits_with_2() -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["ann.wav", "--finish", "j"]])
 def test_assess_takes_either_a_file_or_a_job(sandbox: Sandbox, arguments: list[str]) -> None:
-    result = run("assess", *arguments, env=sandbox.environment)
+    result = invoke("assess", *arguments, env=sandbox.environment)
 
     assert (result.returncode, "--finish JOB_ID" in result.stderr) == (2, True)
     assert not sandbox.exchanges
@@ -177,7 +177,7 @@ def test_assess_takes_either_a_file_or_a_job(sandbox: Sandbox, arguments: list[s
 def test_job_that_failed_exits_with_3(sandbox: Sandbox, tmp_path: Path) -> None:
     file = zipped(tmp_path / "notes.zip", "notes.txt")
 
-    result = run("assess", file, env=sandbox.environment)
+    result = invoke("assess", file, env=sandbox.environment)
     shown = run_on_a_terminal("assess", file, env=sandbox.environment | TERMINAL, code=3)
 
     assert (result.returncode, states(result.stdout)[-1]) == (3, "FAILED")
@@ -188,7 +188,7 @@ def test_job_that_failed_exits_with_3(sandbox: Sandbox, tmp_path: Path) -> None:
 
 def test_timeout_exits_with_4(endless: Sandbox, wav: str) -> None:
     """The command that it prints continues the assessment."""
-    result = run("assess", wav, "--timeout", "1.5", env=endless.environment)
+    result = run("assess", wav, "--timeout", "3", env=endless.environment)
 
     assert result.returncode == 4
     job_id = only(CREATED.findall(result.stderr))
@@ -312,7 +312,7 @@ def test_create_json_has_url(sandbox: Sandbox) -> None:
 
 
 def test_upload_shows_bar_on_a_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
-    job = json.loads(run("create", env=sandbox.environment).stdout)
+    job = json.loads(invoke("create", env=sandbox.environment).stdout)
     file = zipped(tmp_path / "ann.zip", "ann.wav")
 
     shown = run_on_a_terminal("upload", job["data_uploading_url"], file, env=sandbox.environment | TERMINAL)
@@ -331,29 +331,29 @@ def test_upload_shows_bar_on_a_terminal(sandbox: Sandbox, tmp_path: Path) -> Non
 def test_upload_exit_codes(
     sandbox: Sandbox, tmp_path: Path, fault: faults.UploadFault | None, code: int, said: str
 ) -> None:
-    url = json.loads(run("create", env=sandbox.environment).stdout)["data_uploading_url"]
+    url = json.loads(invoke("create", env=sandbox.environment).stdout)["data_uploading_url"]
     file = tmp_path / "ann.zip"
     if fault:
         zipped(file, "ann.wav")
         sandbox.inject_upload(fault)
 
-    result = run("upload", url, str(file), env=sandbox.environment)
+    result = invoke("upload", url, str(file), env=sandbox.environment)
 
     assert (result.returncode, said in result.stderr) == (code, True), result.stderr
     assert "Signature" not in result.stderr
 
 
 def test_commit_without_upload(sandbox: Sandbox) -> None:
-    job_id = json.loads(run("create", env=sandbox.environment).stdout)["job_id"]
+    job_id = json.loads(invoke("create", env=sandbox.environment).stdout)["job_id"]
 
-    result = run("commit", job_id, env=sandbox.environment)
+    result = invoke("commit", job_id, env=sandbox.environment)
 
     assert (result.returncode, result.stderr.startswith("metastudio: 400 ")) == (1, True)
 
 
 def test_limits_are_shown() -> None:
     with Sandbox(limits=(7, None)) as sandbox:
-        printed = run("limits", env=sandbox.environment)
+        printed = invoke("limits", env=sandbox.environment)
         shown = run_on_a_terminal("limits", env=sandbox.environment | TERMINAL)
 
     assert json.loads(printed.stdout) == {"shortest": 7, "longest": None}
