@@ -27,13 +27,13 @@ def sandbox(
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be encoded
         output.say(f"metastudio: cannot listen on {host}:{port}: {error}", "red")
         raise typer.Exit(2) from None
-    _warn_unless_loopback(host)
-    typer.echo("\n".join(f"export {name}='{value}'" for name, value in started.environment.items()))
-    sys.stdout.flush()
-    for job_id, job in started.jobs.items():
-        output.say(f"{job_id}  {job['state']}")
-    output.say("Serving these jobs until interrupted (Ctrl-C).")
     try:
+        _warn_unless_loopback(host)
+        typer.echo("\n".join(f"export {name}='{value}'" for name, value in started.environment.items()))
+        sys.stdout.flush()
+        for job_id, job in started.jobs.items():
+            output.say(f"{job_id}  {job['state']}")
+        output.say("Serving these jobs until interrupted (Ctrl-C).")
         threading.Event().wait()
     except KeyboardInterrupt:
         started.stop()
