@@ -104,6 +104,8 @@ def test_a_refusal_for_another_reason_is_not_sent_again(connect: Connect, caplog
         (REFUSED, ["Date: Mon, 01 Jan 0900 00:00:00 GMT"]),
         (b'{"error_code": "APIGW.0303"}', [DATE]),
         (b"", [DATE]),
+        (b'{"error_code": 301}', [DATE]),
+        (b'["APIGW.0301"]', [DATE]),
     ],
     ids=[
         "no date",
@@ -114,6 +116,8 @@ def test_a_refusal_for_another_reason_is_not_sent_again(connect: Connect, caplog
         "before its beginning",
         "another code",
         "no code",
+        "a code that is no string",
+        "no object",
     ],
 )
 def test_without_reason_or_date_nothing_is_corrected(

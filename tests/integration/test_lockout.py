@@ -386,6 +386,21 @@ def test_with_a_key_that_was_refused_one_goes_ahead() -> None:
     assert guard.enter(held, waited=HELD_SECONDS) is not None
 
 
+@pytest.mark.parametrize("fixed", [False, True])
+def test_waiting_requests_fail_with_the_refusal(fixed: bool) -> None:
+    """Unless its cause was fixed: then they try again."""
+    guard = KeyGuard(Clock())
+    under_way = [request() for _ in range(UNPROVEN_AT_ONCE)]
+    assert [guard.enter(each) for each in under_way] == [None] * UNPROVEN_AT_ONCE
+    change = guard.enter(request())
+    assert change is not None
+
+    guard.refused(under_way[0], refusal(), fixed=fixed)
+
+    failure = change.result(0)
+    assert failure is None if fixed else failure is not None and failure.content == REFUSED
+
+
 def test_request_of_a_closed_loop_is_forgotten() -> None:
     guard, under_way = KeyGuard(Clock()), [request() for _ in range(UNPROVEN_AT_ONCE)]
 
