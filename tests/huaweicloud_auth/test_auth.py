@@ -15,6 +15,7 @@ import trio
 
 from huaweicloud_auth.aksk import MAX_CLOCK_DIFFERENCE
 from metastudio import AkSkAuth, ConfigurationError, Credentials, CredentialsError, TokenAuth
+from support.raw_server import RawServer
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 URL = "https://metastudio.example.com/v1/jobs"
@@ -253,3 +254,27 @@ def test_auth_works_on_trio() -> None:
 
     trio.run(main)
     assert statuses == [200] * 9
+
+
+@BOTH
+def test_trace_of_the_caller_is_kept(server: RawServer, use_async: bool) -> None:
+    server.answer(b"{}")
+    auth, events = AkSkAuth(Credentials("TRACED", "SK")), []
+
+    def trace(event: str, _: dict[str, Any]) -> None:
+        events.append(event)
+
+    async def async_trace(event: str, _: dict[str, Any]) -> None:
+        events.append(event)
+
+    async def main() -> None:
+        async with httpx.AsyncClient(auth=auth) as client:
+            await client.get(server.url, extensions={"trace": async_trace})
+
+    if use_async:
+        asyncio.run(main())
+    else:
+        with httpx.Client(auth=auth) as client:
+            client.get(server.url, extensions={"trace": trace})
+
+    assert events.count("http11.send_request_headers.started") == 1

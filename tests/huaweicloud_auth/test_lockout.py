@@ -364,6 +364,21 @@ def test_refused_key_sends_one_request() -> None:
     assert guard.enter(held, waited=HELD_SECONDS) is not None
 
 
+@pytest.mark.parametrize("fixed", [False, True])
+def test_waiting_requests_fail_with_the_refusal(fixed: bool) -> None:
+    """Unless its cause was fixed: then they try again."""
+    guard = KeyGuard(Clock())
+    under_way = [request() for _ in range(UNPROVEN_AT_ONCE)]
+    assert [guard.enter(each) for each in under_way] == [None] * UNPROVEN_AT_ONCE
+    change = guard.enter(request())
+    assert change is not None
+
+    guard.refused(under_way[0], refusal(), fixed=fixed)
+
+    failure = change.result(0)
+    assert failure is None if fixed else failure is not None and failure.content == REFUSED
+
+
 def test_requests_of_closed_loop_are_forgotten() -> None:
     guard, under_way = KeyGuard(Clock()), [request() for _ in range(UNPROVEN_AT_ONCE)]
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from metastudio import AsyncMetaStudio, ConfigurationError, Credentials, MetaStudio
+from metastudio.attempt import Call
 from metastudio.pace import MAX_INTERVAL, Pace, paces
 from metastudio_sandbox import Sandbox
 from support.sessions import Connect
+from support.virtual_time import Clock
 
 LARGE = "https://metastudio.cn-north-4.myhuaweicloud.com"
 
@@ -50,6 +52,17 @@ def test_throttled_pace_recovers() -> None:
         pace.throttled(sent=100 + moment, now=100 + moment, seconds=0)
     pace.go(1000)
     assert pace.next == pytest.approx(1000 + MAX_INTERVAL)
+
+
+def test_deadline_counts_from_the_slot() -> None:
+    clock, pace = Clock(), Pace(0.1)
+    pace.go(clock())
+    call = Call(max_retries=0, total_timeout=5, clock=clock, pace=pace)
+
+    clock.sleep(call.turn())
+
+    assert clock.slept == [10]
+    assert call.seconds_left() == 5
 
 
 def test_waits_of_a_client_share_its_pace(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:

@@ -132,7 +132,7 @@ def test_slow_upload_holds_nobody_up(tmp_path: Path) -> None:
     """Neither the other uploads nor the jobs that run."""
 
     class OneIsSlow(Storage):
-        async def upload(self, url: Secret, body: Any, on_progress: OnProgress | None) -> None:
+        async def upload(self, url: Secret, body: Any, on_progress: OnProgress | None, job_id: str | None) -> None:
             await asyncio.sleep(5000.0 if body.name == "00003.wav" else 0.2)
 
     async def main() -> list[float]:

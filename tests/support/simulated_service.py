@@ -82,7 +82,7 @@ class Storage:
 
     seconds: float = 0.2
 
-    async def upload(self, _: Secret, body: Body, on_progress: OnProgress | None) -> None:
+    async def upload(self, _: Secret, body: Body, on_progress: OnProgress | None, job_id: str | None) -> None:
         await asyncio.sleep(self.seconds)
         if on_progress:
             on_progress(body.size, body.size)
