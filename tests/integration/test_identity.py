@@ -294,6 +294,14 @@ def test_agency_that_a_key_assumes(iam: IdentityServer) -> None:
     assert asked["auth"]["identity"] == {"methods": ["assume_role"], "assume_role": role}
 
 
+@pytest.mark.parametrize("body", [b'{"credential": null}', b'{"credential": {"access": "AK"}}'])
+def test_agency_whose_credentials_cannot_be_read(iam: IdentityServer, body: bytes) -> None:
+    source = key_of(iam)
+    iam.failures.append((201, body))
+    with pytest.raises(CredentialsError, match="agency credentials: the response lacks a valid access, secret"):
+        assume_agency("agency", "their-account", source=source, region=REGION)()
+
+
 def test_agency_that_is_not_there(iam: IdentityServer) -> None:
     with pytest.raises(CredentialsError, match=r"agency credentials: 127\.0\.0\.1 responded 404"):
         assume_agency("another", domain_id="d", source=key_of(iam), region=REGION)()

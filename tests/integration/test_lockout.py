@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 import os
 import socket
 import threading
@@ -15,7 +16,7 @@ import httpx
 import pytest
 
 from conftest import Connect
-from huaweicloud_auth import KeyRefused, Secret, guards
+from huaweicloud_auth import KeyRefused, Secret, guards, refusals
 from huaweicloud_auth.guards import guard_of
 from huaweicloud_auth.key_guard import (
     HELD_SECONDS,
@@ -706,6 +707,25 @@ def test_guard_keeps_no_secret() -> None:
 
     assert secret() is None
     assert "the-guarded-secret-key" not in repr(guards._guards)
+
+
+def test_refusal_that_was_compressed() -> None:
+    headers = {"Content-Encoding": "gzip", "X-Request-Id": "r"}
+    kept = refusals.without_request(httpx.Response(401, headers=headers, content=gzip.compress(REFUSED)))
+
+    assert kept.content == REFUSED
+    assert dict(kept.headers) == {"x-request-id": "r", "content-length": str(len(REFUSED))}
+
+
+def test_guards_of_the_oldest_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "_guards", {})
+    monkeypatch.setattr(guards, "_REMEMBERED", 2)
+    one, two, three = (Credentials("ROTATED", f"SK{number}") for number in range(3))
+    oldest, other, newest = guard_of(one), guard_of(two), guard_of(three)
+
+    assert [guard_of(two), guard_of(three)] == [other, newest]
+    assert guard_of(one) is not oldest
+    assert len(guards._guards) == 2
 
 
 def hold(credentials: Credentials, url: str) -> None:
