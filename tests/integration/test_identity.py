@@ -63,6 +63,17 @@ def test_region_and_key_are_enough(connect: Connect, regional: dict[str, Any], i
     assert "x-project-id" not in iam.seen[0].headers
 
 
+def test_project_id_of_a_callables_key(regional: dict[str, Any], iam: IdentityServer, sandbox: Sandbox) -> None:
+    assert project_of(lambda: regional["credentials"], REGION)() == sandbox.project_id
+
+
+def test_secret_that_is_passed_as_credentials_is_not_shown() -> None:
+    secret: Any = "the-secret-key-itself"
+    with pytest.raises(ConfigurationError) as caught:
+        caller_identity(secret, REGION)
+    assert secret not in shown(caught.value)
+
+
 def test_project_id_that_is_given_is_not_looked_up(
     connect: Connect, regional: dict[str, Any], iam: IdentityServer, sandbox: Sandbox
 ) -> None:
