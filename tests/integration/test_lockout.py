@@ -355,6 +355,7 @@ def test_burst_with_a_good_key_starts_slowly() -> None:
         assert change.result(0) is None
         for each in under_way:
             guard.accepted(each)  # no request waits now, so the limit stays
+        clock.now += 0.9
     busy = [request() for _ in range(LAST_REFUSAL + 2)]
     for each in busy:
         assert guard.enter(each) is None
