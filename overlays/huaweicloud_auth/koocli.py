@@ -43,7 +43,7 @@ def _credentials(place: str, found: dict[str, Any]) -> Credentials | None:
     ak, sk = found.get("accessKeyId"), found.get("secretAccessKey")
     if bool(ak) != bool(sk):
         raise ConfigurationError(f"{place} has only one of accessKeyId and secretAccessKey: set both, or neither")
-    return Credentials(str(ak), str(sk), found.get("securityToken") or None) if ak and sk else None
+    return Credentials(str(ak), str(sk), found.get("securityToken") or None) if ak else None
 
 
 def _read(path: Path) -> dict[str, Any]:

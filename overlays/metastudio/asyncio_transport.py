@@ -13,6 +13,8 @@ from typing import Any, Final, cast
 import httpcore
 import httpx
 
+from . import deadline
+
 MAX_CONNECTIONS: Final = 100  # as in httpx
 KEEPALIVE_SECONDS: Final = 5.0  # as in httpx
 
@@ -69,7 +71,11 @@ class AsyncioTransport(httpx.AsyncBaseTransport):
 
     def _new(self) -> httpx.AsyncHTTPTransport:
         made = httpx.AsyncHTTPTransport(verify=self._ssl, proxy=self._proxy, limits=_ONE)
-        made._pool._network_backend = _Backend()  # noqa: SLF001  # httpx has no argument for it
+        pool = made._pool  # noqa: SLF001  # httpx has no argument for either
+        pool._network_backend = _Backend()  # noqa: SLF001  # likewise
+        if self._proxy is not None:
+            send = deadline.without_target(pool.handle_async_request)
+            pool.handle_async_request = send  # type: ignore[assignment, method-assign]  # of this one pool
         return made
 
     async def _acquire_slot(self, seconds: float | None) -> None:

@@ -8,10 +8,12 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpcore
 import httpx
+
+T = TypeVar("T")
 
 LATE: Final = "the response was not complete at the deadline"
 
@@ -41,8 +43,22 @@ def limit(request: httpx.Request) -> None:
 def transport(verify: ssl.SSLContext | bool, proxy: httpx.Proxy | str | None) -> httpx.HTTPTransport:
     """Return httpx's own transport with such connections."""
     made = httpx.HTTPTransport(verify=verify, proxy=proxy)
-    made._pool._network_backend = _Backend()  # noqa: SLF001  # httpx has no argument for it
+    pool = made._pool  # noqa: SLF001  # httpx has no argument for either
+    pool._network_backend = _Backend()  # noqa: SLF001  # likewise
+    if proxy is not None:
+        send = without_target(pool.handle_request)
+        pool.handle_request = send  # type: ignore[assignment, method-assign]  # of this one pool
     return made
+
+
+def without_target(handle: Callable[[httpcore.Request], T]) -> Callable[[httpcore.Request], T]:
+    """Remove the extension `target`, which the request has applied: httpcore would apply it to CONNECT too."""
+
+    def handle_without(request: httpcore.Request) -> T:
+        request.extensions = {name: value for name, value in request.extensions.items() if name != "target"}
+        return handle(request)
+
+    return handle_without
 
 
 def _knowing(seconds: float | None, left: Callable[[], float]) -> _Limit:

@@ -206,6 +206,14 @@ def test_failing_source_raises_credentials_error(kind: Callable[[Any], httpx.Aut
     assert "its token" not in str(caught.value)
 
 
+def test_token_callable_runs_before_each_request() -> None:
+    numbers = count()
+    auth = TokenAuth(lambda: f"token-{next(numbers)}")
+    sent = [exchanged(auth, lambda _: httpx.Response(200), use_async=False).request for _ in range(2)]
+
+    assert [each.headers["X-Auth-Token"] for each in sent] == ["token-0", "token-1"]
+
+
 async def fetched() -> Any:
     """A coroutine function, which nobody would await."""
 

@@ -60,6 +60,17 @@ def test_region_and_key_are_enough(connect: Connect, regional: dict[str, Any], i
     assert "x-project-id" not in iam.seen[0].headers
 
 
+def test_project_id_of_a_callables_key(regional: dict[str, Any], iam: IdentityServer, sandbox: Sandbox) -> None:
+    assert project_of(lambda: regional["credentials"], REGION)() == sandbox.project_id
+
+
+def test_secret_that_is_passed_as_credentials_is_not_shown() -> None:
+    secret: Any = "the-secret-key-itself"
+    with pytest.raises(ConfigurationError) as caught:
+        caller_identity(secret, REGION)
+    assert secret not in shown(caught.value)
+
+
 def test_given_project_id_is_not_looked_up(
     connect: Connect, regional: dict[str, Any], iam: IdentityServer, sandbox: Sandbox
 ) -> None:
@@ -289,6 +300,14 @@ def test_agency_that_a_key_assumes(iam: IdentityServer) -> None:
     (asked,) = [json.loads(each.body) for each in iam.seen if "securitytokens" in each.target]
     role = {"agency_name": "agency", "domain_name": "their-account", "duration_seconds": 900}
     assert asked["auth"]["identity"] == {"methods": ["assume_role"], "assume_role": role}
+
+
+@pytest.mark.parametrize("body", [b'{"credential": null}', b'{"credential": {"access": "AK"}}'])
+def test_agency_whose_credentials_cannot_be_read(iam: IdentityServer, body: bytes) -> None:
+    source = key_of(iam)
+    iam.failures.append((201, body))
+    with pytest.raises(CredentialsError, match="agency credentials: the response lacks a valid access, secret"):
+        assume_agency("agency", "their-account", source=source, region=REGION)()
 
 
 def test_missing_agency_raises(iam: IdentityServer) -> None:

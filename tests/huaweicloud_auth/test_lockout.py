@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 import os
 import socket
 import threading
@@ -14,7 +15,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from huaweicloud_auth import KeyRefused, Secret, guards
+from huaweicloud_auth import KeyRefused, Secret, guards, refusals
 from huaweicloud_auth.guards import guard_of
 from huaweicloud_auth.key_guard import (
     HELD_SECONDS,
@@ -332,6 +333,7 @@ def test_burst_with_proven_key_starts_slowly() -> None:
         assert change.result(0) is None
         for each in under_way:
             guard.accepted(each)  # no request waits now, so the limit stays
+        clock.now += 0.9
     busy = [request() for _ in range(LAST_REFUSAL + 2)]
     for each in busy:
         assert guard.enter(each) is None
@@ -682,6 +684,25 @@ def test_guard_keeps_no_secret() -> None:
 
     assert secret() is None
     assert "the-guarded-secret-key" not in repr(guards._guards)
+
+
+def test_refusal_that_was_compressed() -> None:
+    headers = {"Content-Encoding": "gzip", "X-Request-Id": "r"}
+    kept = refusals.without_request(httpx.Response(401, headers=headers, content=gzip.compress(REFUSED)))
+
+    assert kept.content == REFUSED
+    assert dict(kept.headers) == {"x-request-id": "r", "content-length": str(len(REFUSED))}
+
+
+def test_guards_of_the_oldest_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "_guards", {})
+    monkeypatch.setattr(guards, "_REMEMBERED", 2)
+    one, two, three = (Credentials("ROTATED", f"SK{number}") for number in range(3))
+    oldest, other, newest = guard_of(one), guard_of(two), guard_of(three)
+
+    assert [guard_of(two), guard_of(three)] == [other, newest]
+    assert guard_of(one) is not oldest
+    assert len(guards._guards) == 2
 
 
 def hold(credentials: Credentials, url: str) -> None:

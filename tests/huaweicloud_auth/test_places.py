@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from leaks import shown
 
 from metastudio import ConfigurationError, MetaStudio, configuration
 from support.identity_server import IdentityServer
@@ -128,14 +129,18 @@ def test_koocli_with_encrypted_keys(
         ({"profiles": [5]}, "is not a configuration file of KooCLI"),
         ([], "is not a configuration file of KooCLI"),
         ({"current": "d", "profiles": [{"name": "d", "accessKeyId": "AK"}]}, "has only one of accessKeyId"),
+        ({"current": "d", "profiles": [{"name": "d", "secretAccessKey": SECRET}]}, "has only one of accessKeyId"),
+        ({"current": "d", "profiles": [{"name": "d", "projectId": 7}]}, "projectId and region must be strings"),
+        ({"current": "d", "profiles": [{"name": "d", "region": 7}]}, "projectId and region must be strings"),
         (None, "cannot read KooCLI's profiles"),
     ],
 )
 def test_unreadable_koocli_file_raises(tmp_path: Path, config: Any, message: str) -> None:
     if config is not None:
         write(tmp_path, config)
-    with pytest.raises(ConfigurationError, match=message):
+    with pytest.raises(ConfigurationError, match=message) as caught:
         sent(credentials="hcloud")
+    assert SECRET not in shown(caught.value)
 
 
 @pytest.mark.parametrize("name", ["hcloud:", "ecs", "the-secret-key-itself", ""])

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -278,6 +279,12 @@ def test_error_keeps_its_status_and_its_cause() -> None:
     with pytest.raises(CredentialsError) as caught:
         source.get()
     assert (caught.value.status_code, caught.value.__cause__) == (403, cause)
+
+
+def test_source_that_exits_is_an_error() -> None:
+    with pytest.raises(CredentialsError, match="the value callable raised SystemExit") as caught:
+        Renewing(sys.exit, "value")()
+    assert isinstance(caught.value.__cause__, SystemExit)
 
 
 def test_rejected_source_is_not_called_again() -> None:

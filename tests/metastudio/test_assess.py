@@ -10,16 +10,19 @@ import pytest
 
 from metastudio import (
     APIConnectionError,
+    APIStatusError,
     AssessmentInterrupted,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
     Credentials,
+    ShortJob,
     ShortJobFailed,
     UploadError,
     WaitTimeout,
     metrics,
 )
+from metastudio.assess import committing
 from metastudio_sandbox import Sandbox, faults, recordings
 from support.sessions import Connect
 
@@ -165,9 +168,10 @@ def test_expired_url_creates_new_job(connect: Connect, options: dict[str, Any], 
     """Once: the first job never ran."""
     sandbox.inject_upload(faults.upload_expired)
 
-    with pytest.raises(WaitTimeout):
+    with pytest.raises(WaitTimeout) as caught:
         connect(**options).do("assess", WAV, timeout=5)
     assert [step for step, _ in sent(sandbox)] == ["create", "upload", "create", "upload", "commit"]
+    assert caught.value.job_id == list(sandbox.jobs)[-1]
 
 
 def test_url_that_expires_again_interrupts(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
@@ -237,3 +241,29 @@ def test_lost_commit_is_not_sent_twice(connect: Connect, options: dict[str, Any]
 def test_failed_create_raises_connection_error(connect: Connect, options: dict[str, Any]) -> None:
     with pytest.raises(APIConnectionError):
         connect(**options | {"endpoint": "http://127.0.0.1:1", "max_retries": 0}).do("assess", WAV, timeout=5)
+
+
+def test_finish_that_cannot_query_names_the_job(connect: Connect, options: dict[str, Any]) -> None:
+    with pytest.raises(AssessmentInterrupted, match="failed at the commit") as caught:
+        connect(**options).do("finish", "no-such-job", timeout=5)
+
+    assert caught.value.job_id == "no-such-job"
+    assert isinstance(caught.value.__cause__, APIStatusError)
+
+
+def test_lost_commit_is_attempted_three_times() -> None:
+    seen, lost = [], APIConnectionError("lost")
+
+    def lose_each() -> None:
+        steps = committing("j", None)
+        step = next(steps)
+        while True:
+            seen.append((step.method, step.arguments.get("seconds")))
+            step = steps.throw(lost) if step.method == "_commit_paced" else steps.send(ShortJob(state="UPLOADING"))
+
+    with pytest.raises(APIConnectionError) as caught:
+        lose_each()
+
+    assert caught.value is lost
+    attempt = [("_commit_paced", None), ("show", None)]
+    assert seen == [*attempt, ("_pause", 0.5), *attempt, ("_pause", 1.0), *attempt]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -242,6 +243,12 @@ def test_malformed_keys_are_not_shown(arguments: Any) -> None:
     assert "SK\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("expires_at", [datetime(2031, 8, 5), "2031-08-05T00:00:00Z", 1e9])  # noqa: DTZ001  # on purpose
+def test_expiry_needs_a_time_zone(expires_at: Any) -> None:
+    with pytest.raises(ConfigurationError, match="expires_at must be a datetime with a time zone, not "):
+        Credentials("AK", "SK", expires_at=expires_at)
+
+
 def test_credentials_show_the_access_key_only() -> None:
     shown = repr(Credentials("AK", "the-secret", "the-token"))
 
@@ -307,6 +314,7 @@ def test_proxy_of_environment(
         ("https://[fd00::1]:8443", "[fd00::1]:8443", True),
         ("https://[fd00::1]:8443", "fe80::/10", False),
         ("https://10.1.2.3", "10.0.0.0/8", True),
+        ("https://10.1.2.3", "10.9.9.9/8", True),
         ("https://10.1.2.3", "10.1.2.3", True),
         ("https://10.1.2.3", "10.1.2.4", False),
     ],

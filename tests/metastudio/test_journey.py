@@ -174,7 +174,9 @@ def test_lost_upload_is_not_repeated_after_expiry(
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("url", ["http://obs.example.com/a?secret", "ftp://obs/a?secret", "a?secret", ""])
+@pytest.mark.parametrize(
+    "url", ["http://obs.example.com/a?secret", "ftp://obs/a?secret", "a?secret", "https://obs:port/a?secret", ""]
+)
 def test_upload_url_must_be_https(connect: Connect, raw_options: dict[str, Any], url: str) -> None:
     with pytest.raises(ConfigurationError, match="the upload URL") as caught:
         connect(**raw_options).do("upload", url, io.BytesIO(ZIP))

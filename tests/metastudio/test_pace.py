@@ -65,6 +65,11 @@ def test_deadline_counts_from_the_slot() -> None:
     assert call.seconds_left() == 5
 
 
+def test_call_after_the_deadline_has_next_to_no_time(options: dict[str, Any]) -> None:
+    with MetaStudio(**options) as studio:
+        assert 0 < studio.short_jobs._caller.within(-1).total_timeout < 0.01
+
+
 def test_waits_of_a_client_share_its_pace(connect: Connect, options: dict[str, Any], sandbox: Sandbox) -> None:
     """Those that begin at the same time poll one after the other."""
     session = connect(**options)

@@ -1,6 +1,7 @@
 """TLS is verified by default; a CA file, a client certificate and a proxy are configured as in httpx."""
 
 import asyncio
+import io
 import socket
 import ssl
 import threading
@@ -22,6 +23,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "14")
         self.end_headers()
         self.wfile.write(b'{"job_id":"j"}')
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -98,6 +103,32 @@ def test_proxy_argument(connect: Connect, server: RawServer) -> None:
 
     assert server.requests[0].startswith(b"CONNECT metastudio.example.com:443 ")
     assert b"AK" not in server.requests[0]
+
+
+@pytest.mark.parametrize("connect", ["sync", "async"], indirect=True)  # `verify` of an aiohttp transport is its own
+@pytest.mark.parametrize("tls_server", [ssl.CERT_NONE], indirect=True)
+def test_upload_verifies_the_certificate(connect: Connect, tls_server: str, authority: trustme.CA) -> None:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    upload = "upload", f"{tls_server}/a.zip?Signature=x"
+    with pytest.raises(APIConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
+        connect(**options("http://127.0.0.1:1")).do(*upload, io.BytesIO(b"PK"))
+
+    connect(**options("http://127.0.0.1:1", verify=context)).do(*upload, io.BytesIO(b"PK"))
+
+
+@pytest.mark.parametrize("by", ["argument", "environment"])
+def test_a_proxy_gets_the_upload(connect: Connect, server: RawServer, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.answers.append(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+    session = connect(**options("http://127.0.0.1:1"), **({"proxy": server.url} if by == "argument" else {}))
+    if by == "environment":
+        monkeypatch.setenv("HTTPS_PROXY", server.url)
+
+    with pytest.raises(APIConnectionError, match="403"):
+        session.do("upload", "https://storage.example.com/a.zip?Signature=x", io.BytesIO(b"PK"))
+
+    assert server.requests[0].startswith(b"CONNECT storage.example.com:443 ")
+    assert b"Signature" not in server.requests[0]
 
 
 @pytest.fixture

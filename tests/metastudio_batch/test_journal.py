@@ -170,6 +170,11 @@ class TestFile:
 
         self.test_second_process_is_rejected(journal, path)
 
+    @pytest.mark.parametrize("wrong", [7, b"a.journal", "a\0.journal", None])
+    def test_path_that_is_none(self, wrong: Any) -> None:
+        with pytest.raises(JournalError, match="journal must be a file path, not "):
+            Journal(wrong, *SERVICE)
+
     def test_closed_journal_can_be_opened(self, path: Path) -> None:
         for _ in range(2):
             Journal(path, *SERVICE).close()
