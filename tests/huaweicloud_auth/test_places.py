@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from leaks import shown
 
 from metastudio import ConfigurationError, MetaStudio, configuration
 from support.identity_server import IdentityServer
+from support.leaks import shown
 
 SECRET = "the-secret-key-of-the-profile"
 
