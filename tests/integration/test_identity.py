@@ -296,7 +296,7 @@ def test_metadata_service_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(("options", "seconds"), [({}, 3600), ({"duration": 900}, 900), ({"duration": 86_400}, 86_400)])
-def test_agency_that_a_key_assumes(iam: IdentityServer, options: dict[str, int], seconds: int) -> None:
+def test_agency_that_a_key_assumes(iam: IdentityServer, options: dict[str, Any], seconds: int) -> None:
     """Its source may be temporary itself."""
     keys = assume_agency("agency", "their-account", source=ecs_agency(endpoint=iam.url), region=REGION, **options)
 
