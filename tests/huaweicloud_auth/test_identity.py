@@ -292,13 +292,14 @@ def test_missing_metadata_service_raises() -> None:
         ecs_agency(endpoint="http://127.0.0.1:1")()
 
 
-def test_agency_that_a_key_assumes(iam: IdentityServer) -> None:
+@pytest.mark.parametrize(("options", "seconds"), [({}, 3600), ({"duration": 900}, 900), ({"duration": 86_400}, 86_400)])
+def test_agency_that_a_key_assumes(iam: IdentityServer, options: dict[str, Any], seconds: int) -> None:
     """Its source may be temporary itself."""
-    keys = assume_agency("agency", "their-account", source=ecs_agency(endpoint=iam.url), region=REGION, duration=900)
+    keys = assume_agency("agency", "their-account", source=ecs_agency(endpoint=iam.url), region=REGION, **options)
 
     assert whoami(keys) == ACCOUNT_ID
     (asked,) = [json.loads(each.body) for each in iam.seen if "securitytokens" in each.target]
-    role = {"agency_name": "agency", "domain_name": "their-account", "duration_seconds": 900}
+    role = {"agency_name": "agency", "domain_name": "their-account", "duration_seconds": seconds}
     assert asked["auth"]["identity"] == {"methods": ["assume_role"], "assume_role": role}
 
 

@@ -5,13 +5,15 @@ import io
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import trustme
 
+from huaweicloud_auth import CredentialsError, IamTokenAuth, assume_agency
+from huaweicloud_auth.projects import caller_identity, project_of
 from metastudio import APIConnectionError, AsyncMetaStudio, Credentials, MetaStudio
 from support.raw_server import RawServer
 from support.sessions import Connect
@@ -115,6 +117,25 @@ def test_upload_verifies_the_certificate(connect: Connect, tls_server: str, auth
         connect(**options("http://127.0.0.1:1")).do(*upload, io.BytesIO(b"PK"))
 
     connect(**options("http://127.0.0.1:1", verify=context)).do(*upload, io.BytesIO(b"PK"))
+
+
+KEY = Credentials("TLSKEY", "SK")
+
+
+@pytest.mark.parametrize("tls_server", [ssl.CERT_NONE], indirect=True)
+@pytest.mark.parametrize(
+    "look_up",
+    [
+        lambda url: project_of(KEY, "cn-north-4", endpoint=url)(),
+        lambda url: caller_identity(KEY, "cn-north-4", endpoint=url),
+        lambda url: assume_agency("agency", "account", source=KEY, region="cn-north-4", endpoint=url)(),
+        lambda url: IamTokenAuth("user", "password", "domain", "cn-north-4", endpoint=url).project_id(),
+    ],
+    ids=["project", "caller", "agency", "token"],
+)
+def test_identity_verifies_the_certificate(look_up: Callable[[str], object], tls_server: str) -> None:
+    with pytest.raises(CredentialsError, match="CERTIFICATE_VERIFY_FAILED"):
+        look_up(tls_server)
 
 
 @pytest.mark.parametrize("by", ["argument", "environment"])
