@@ -194,16 +194,3 @@ def test_record_factory_keeps_its_names(
 
     (record,) = ours(caplog)
     assert (record.__dict__["request_id"], ": 200, request ID" in record.getMessage()) == ("the service's own", True)
-
-
-def test_formatter_of_the_page(connect: Connect, options: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "logging.md").read_text("utf-8")
-    example = page.partition("```python\n")[2].partition("\n\n\nhandler")[0]
-    namespace: dict[str, Any] = {}
-    exec(example, namespace)
-    connect(**options).show(REFERENCE_JOB)
-
-    (record,) = ours(caplog)
-    line = json.loads(namespace["JsonLines"]().format(record))
-    assert line.keys() == {"time", "level", "message", *FIELDS}
-    assert (line["status"], line["job_id"], line["message"]) == (200, REFERENCE_JOB, record.getMessage())

@@ -15,6 +15,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from metastudio.metrics import METRICS
 from metastudio_batch import Stage, report
+from support import HANGS_AFTER
 from support.browser import Browser, browser
 from support.journals import Writer, assessed, failed, metric, write
 
@@ -209,14 +210,18 @@ def test_axe_finds_nothing(view: dict[str, Any], language: str, opened: Browser,
 
 def test_screen_readers_see_a_table(opened: Browser) -> None:
     """Though each row is a grid: rows, headers, and the status of a cell in words."""
-    tree = opened.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
-    seen = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if not node["ignored"]]
 
-    assert seen.count(("columnheader", "snr")) == 2, "of the matrix, and of the takes"
-    assert any(role == "rowheader" and name.endswith("b9.wav") for role, name in seen)
-    cells = [name for role, name in seen if role in {"cell", "gridcell"}]
-    assert "out of range +1 9.5" in [" ".join(each.split()) for each in cells]
-    assert sum(role == "row" for role, _ in seen) > 20
+    def seen(*roles: str) -> list[str]:
+        tree = opened.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        nodes = [node for node in tree if not node["ignored"] and node["role"]["value"] in roles]
+        return [" ".join(node.get("name", {}).get("value", "").split()) for node in nodes]
+
+    # The tree has a row once it is drawn.
+    drawn = WebDriverWait(opened.driver, HANGS_AFTER)
+    drawn.until(lambda _: any(name.endswith("b9.wav") for name in seen("rowheader")))
+    assert seen("columnheader").count("snr") == 2, "of the matrix, and of the takes"
+    assert "out of range +1 9.5" in seen("cell", "gridcell")
+    assert len(seen("row")) > 20
 
 
 def test_dark_and_print_colours(opened: Browser, page: Path) -> None:
@@ -289,7 +294,7 @@ def test_five_thousand_recordings(started: Browser, tmp_path: Path) -> None:
     last = started.driver.find_element(By.CSS_SELECTOR, "#matrix tbody tr:last-child")
     started.run("arguments[0].scrollIntoView()", last)
     top = "return arguments[0].getBoundingClientRect().top"
-    WebDriverWait(started.driver, 30).until(lambda _: 0 <= started.run(top, last) < 900)  # in a frame or two
+    WebDriverWait(started.driver, HANGS_AFTER).until(lambda _: 0 <= started.run(top, last) < 900)  # in a frame or two
     assert "4996.wav" in last.text
     assert "5000 worst of 5001" in started.driver.find_element(By.CSS_SELECTOR, ".warning").text
     started.run("document.querySelector('#matrix thead button').click()")

@@ -291,7 +291,7 @@ def test_quiet_assess_shows_the_verdict_only(start: Start, tmp_path: Path) -> No
         (["show", "j", "--project-id", "a/b"], "--project-id must be"),
         (["show", "a/b"], "JOB_ID must be"),
         (["show", "j", "--credentials", "nope"], "--credentials, or METASTUDIO_CREDENTIALS, must be ecs-agency"),
-        (["show", "j", "--region", "cn-north-4", "--endpoint", "https://x"], "give --region or --endpoint, not both"),
+        (["show", "j", "--region", "cn-north-4", "--endpoint", "https://x"], "pass --region or --endpoint, not both"),
         (["wait", "j", "--rate", "0"], "--rate must be"),
     ],
 )

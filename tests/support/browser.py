@@ -11,6 +11,9 @@ from typing import Any, Final
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.support.wait import WebDriverWait
+
+from support import HANGS_AFTER
 
 _FLAGS: Final = (
     "--headless",
@@ -37,6 +40,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.emulate(**features)
         self.driver.get(page.as_uri())
+        self.until("return document.readyState === 'complete' && location.href === arguments[0]", page.as_uri())
 
     def emulate(self, media: str = "", **features: str) -> None:
         """Show the page as another medium, `print` for example."""
@@ -46,6 +50,10 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         """Run a script in the page, and return what it returns."""
         return self.driver.execute_script(script, *arguments)
+
+    def until(self, script: str, *arguments: Any) -> None:
+        """Wait until a script returns something that is true."""
+        WebDriverWait(self.driver, HANGS_AFTER).until(lambda _: self.run(script, *arguments))
 
     def logs(self, kind: str) -> list[dict[str, Any]]:
         """Return what was logged since the last time: `browser` for the console, `performance` for requests."""
