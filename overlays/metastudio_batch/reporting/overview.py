@@ -54,8 +54,9 @@ class Overview:
         self.categories[verdict.category] += 1
         self.languages[row.language] += 1
         self.columns.update(row.columns)
-        self.since = [min([*self.since, row.since]), max([*self.since, row.since])]
-        self._groups.setdefault(self.group(row), Counter())[verdict.category] += 1
+        times = [*self.since, row.since]
+        self.since = [min(times), max(times)]
+        self._groups.setdefault(self._group(row), Counter())[verdict.category] += 1
         if verdict.category in {Category.FAILED, Category.UNFINISHED}:
             job = verdict.job
             reason = _string(job.job_failed_reason) or row.error
@@ -63,10 +64,10 @@ class Overview:
         if row.job is not None:
             self._measure(verdict)
 
-    def group(self, row: Row) -> str:
+    def _group(self, row: Row) -> str:
         """Return the group of a recording: the value of its column, or its folder."""
         if self._by is None:
-            return os.fspath(PurePosixPath(row.path.replace("\\", "/")).parent)
+            return os.fspath(PurePosixPath(row.path).parent)
         return str(row.columns.get(self._by, ""))
 
     def _measure(self, verdict: Verdict) -> None:

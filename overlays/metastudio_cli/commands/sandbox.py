@@ -44,8 +44,8 @@ def _warn_unless_loopback(host: str) -> None:
 
     if not is_loopback(host):
         output.say(
-            f"metastudio: warning: {host} is not loopback. The sandbox has no TLS, and it prints its keys: whoever "
-            "reaches the port may use it. Serve it only in a network that you trust.",
+            f"metastudio: warning: {host} is not loopback. The sandbox has no TLS, and it prints its keys: "
+            "anyone who reaches the port can use it. Serve it only in a network that you trust.",
             "yellow",
         )
 
